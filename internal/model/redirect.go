@@ -1,0 +1,114 @@
+package model
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// Origins are the web origins a client allows: "+" stands for the origins of
+// its redirect URIs. The list is sorted; "*" stays as it is.
+func (c *Client) Origins() []string {
+	var out []string
+	for _, o := range c.WebOrigins {
+		if o != "+" {
+			out = append(out, o)
+			continue
+		}
+		for _, r := range c.RedirectURIs {
+			if o := origin(c.absolute(r)); o != "" {
+				out = append(out, o)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// AllowsOrigin tells whether a browser page of that origin may call for the
+// client.
+func (c *Client) AllowsOrigin(o string) bool {
+	list := c.Origins()
+	return slices.Contains(list, "*") || slices.Contains(list, o)
+}
+
+func origin(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// absolute puts the root URL before a redirect URI that is only a path.
+func (c *Client) absolute(uri string) string {
+	if strings.HasPrefix(uri, "/") && c.RootURL != "" && !strings.HasPrefix(c.RootURL, "${") {
+		return strings.TrimSuffix(c.RootURL, "/") + uri
+	}
+	return uri
+}
+
+// RedirectAllowed tells whether a redirect URI matches one the client
+// registered: exactly, or by Keycloak's trailing "*" and nothing more. The
+// part of the asked URI before "?" is compared with a wildcard. URIs with a
+// fragment, a user, control characters or dot segments never match a wildcard.
+//
+// RFC 6749 §3.1.2, RFC 9700 §2.1.
+func (c *Client) RedirectAllowed(uri string) bool {
+	if uri == "" || len(uri) > 4000 {
+		return false
+	}
+	for _, r := range c.RedirectURIs {
+		valid := c.absolute(r)
+		if valid == uri {
+			return safeRedirect(uri)
+		}
+		prefix, wild := strings.CutSuffix(valid, "*")
+		if !wild || !safeRedirect(uri) {
+			continue
+		}
+		if wildcardMatches(prefix, uri) {
+			return true
+		}
+	}
+	return false
+}
+
+func wildcardMatches(prefix, uri string) bool {
+	asked, _, _ := strings.Cut(uri, "?")
+	if prefix == "" { // the lone "*": any http(s) URI
+		return origin(uri) != ""
+	}
+	if !strings.HasPrefix(asked, prefix) && asked != strings.TrimSuffix(prefix, "/") {
+		return false
+	}
+	// A prefix that ends inside the authority ("http://host*") must not let
+	// the host grow ("http://host.evil"): the authority has to be equal.
+	p, err := url.Parse(prefix)
+	if err != nil {
+		return false
+	}
+	u, err := url.Parse(asked)
+	if err != nil || u.Scheme != p.Scheme || u.Host != p.Host {
+		return false
+	}
+	return !strings.Contains(u.Path, "/../") && !strings.HasSuffix(u.Path, "/..") && !strings.Contains(u.Path, "/./")
+}
+
+// safeRedirect refuses what browsers and servers read in different ways.
+func safeRedirect(uri string) bool {
+	for i := 0; i < len(uri); i++ {
+		if uri[i] <= ' ' || uri[i] == 0x7f || uri[i] == '\\' || uri[i] == '#' {
+			return false
+		}
+	}
+	u, err := url.Parse(uri)
+	if err != nil || u.Scheme == "" || u.User != nil {
+		return false
+	}
+	switch strings.ToLower(u.Scheme) {
+	case "javascript", "data", "vbscript":
+		return false
+	}
+	return true
+}

@@ -1,0 +1,95 @@
+package oidc
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/latchkey-id/latchkey/internal/web"
+)
+
+// realmDocument is GET /realms/{realm} (behaviour §1.2).
+func (e *Endpoints) realmDocument(w http.ResponseWriter, r *http.Request) error {
+	q, err := e.open(r)
+	if err != nil {
+		return err
+	}
+	q.publicDocument(w, "no-cache")
+	return web.WriteJSON(w, http.StatusOK, map[string]any{
+		"realm":             q.snap.Realm.Name,
+		"public_key":        q.snap.Keys.RealmPublicKey(),
+		"token-service":     q.issuer + "/protocol/openid-connect",
+		"account-service":   q.issuer + "/account",
+		"tokens-not-before": q.snap.Realm.NotBefore,
+	})
+}
+
+// certs is the JWK set (RFC 7517 §5): asymmetric keys only.
+func (e *Endpoints) certs(w http.ResponseWriter, r *http.Request) error {
+	q, err := e.open(r)
+	if err != nil {
+		return err
+	}
+	q.publicDocument(w, "no-cache")
+	return web.WriteRaw(w, http.StatusOK, "application/json", q.snap.Keys.JWKS())
+}
+
+// publicDocument lets pages of any origin read what everyone may read.
+func (q *request) publicDocument(w http.ResponseWriter, cache string) {
+	w.Header().Set("Cache-Control", cache)
+	web.AllowAnyOrigin(w, q.r)
+}
+
+// signing algorithms as the documents announce them.
+var (
+	hmacAlgs       = []string{"HS256", "HS384", "HS512"}
+	asymmetricAlgs = []string{"PS384", "RS384", "EdDSA", "ES384", "ES256", "RS256", "ES512", "PS256", "PS512", "RS512"}
+)
+
+// discovery is OpenID Connect Discovery §3: only what works is announced. The
+// list grows with the endpoints.
+func (e *Endpoints) discovery(w http.ResponseWriter, r *http.Request) error {
+	q, err := e.open(r)
+	if err != nil {
+		return err
+	}
+	q.publicDocument(w, "no-cache, must-revalidate, no-transform, no-store")
+	p := q.issuer + "/protocol/openid-connect"
+	scopes := []string{"openid"}
+	for _, s := range q.snap.Scopes {
+		if s.Protocol == "openid-connect" {
+			scopes = append(scopes, s.Name)
+		}
+	}
+	authMethods := []string{"private_key_jwt", "client_secret_basic", "client_secret_post", "client_secret_jwt"}
+	clientAlgs := slices.Concat(asymmetricAlgs, hmacAlgs)
+	return web.WriteJSON(w, http.StatusOK, map[string]any{
+		"issuer":                 q.issuer,
+		"token_endpoint":         p + "/token",
+		"introspection_endpoint": p + "/token/introspect",
+		"userinfo_endpoint":      p + "/userinfo",
+		"jwks_uri":               p + "/certs",
+		"revocation_endpoint":    p + "/revoke",
+		"grant_types_supported":  announcedGrants(),
+		"acr_values_supported":   []string{"0", "1"},
+		"subject_types_supported": []string{
+			"public",
+		},
+		"id_token_signing_alg_values_supported":                    clientAlgs,
+		"token_endpoint_auth_methods_supported":                    authMethods,
+		"token_endpoint_auth_signing_alg_values_supported":         clientAlgs,
+		"introspection_endpoint_auth_methods_supported":            authMethods,
+		"introspection_endpoint_auth_signing_alg_values_supported": clientAlgs,
+		"revocation_endpoint_auth_methods_supported":               authMethods,
+		"revocation_endpoint_auth_signing_alg_values_supported":    clientAlgs,
+		"claims_supported":      []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "name", "given_name", "family_name", "preferred_username", "email", "acr", "azp", "nonce"},
+		"claim_types_supported": []string{"normal"},
+		"scopes_supported":      scopes,
+	})
+}
+
+// announcedGrants are the grants that can succeed today.
+func announcedGrants() []string {
+	names := slices.Sorted(maps.Keys(grants))
+	return slices.DeleteFunc(names, func(n string) bool { return n == "authorization_code" })
+}

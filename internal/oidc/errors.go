@@ -1,0 +1,68 @@
+package oidc
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/latchkey-id/latchkey/internal/credential"
+	"github.com/latchkey-id/latchkey/internal/model"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/web"
+)
+
+// Decisions made in this package.
+var (
+	errOfflineNotAllowed = errors.New("offline tokens not allowed for the user or client")
+	errInvalidRefresh    = errors.New("invalid refresh token")
+	errOtherClient       = errors.New("token of another client")
+	errOtherIssuer       = errors.New("token of another issuer")
+	errTokenExpired      = errors.New("token expired or not yet valid")
+	errConsentMissing    = errors.New("consent missing")
+)
+
+// refusal is Keycloak's answer to one inner error.
+type refusal struct {
+	err                   error
+	status                int
+	code, offline, online string // texts for offline and online tokens
+}
+
+// refusals maps inner errors to the wire (behaviour §0a and §3.5).
+var refusals = []refusal{
+	{errInvalidRefresh, 400, "invalid_grant", "Invalid refresh token", "Invalid refresh token"},
+	{errTokenExpired, 400, "invalid_grant", "Token is not active", "Token is not active"},
+	{errOtherClient, 400, "invalid_grant", "Invalid refresh token. Token client and authorized client don't match", "Invalid refresh token. Token client and authorized client don't match"},
+	{model.ErrSessionGone, 400, "invalid_grant", "Offline user session not found", "Session not active"},
+	{model.ErrSessionNotActive, 400, "invalid_grant", "Offline session not active", "Session not active"},
+	{model.ErrClientSessionGone, 400, "invalid_grant", "Session doesn't have required client", "Session doesn't have required client"},
+	{model.ErrBeforeSession, 400, "invalid_grant", "Refresh token issued before the user session started", "Refresh token issued before the user session started"},
+	{model.ErrBeforeClient, 400, "invalid_grant", "refresh token issued before the client session started", "refresh token issued before the client session started"},
+	{model.ErrStale, 400, "invalid_grant", "Stale token", "Stale token"},
+	{model.ErrSuperseded, 400, "invalid_grant", "Stale token", "Stale token"},
+	{model.ErrReused, 400, "invalid_grant", "Maximum allowed refresh token reuse exceeded", "Maximum allowed refresh token reuse exceeded"},
+	{model.ErrUserDisabled, 400, "invalid_grant", "User disabled", "User disabled"},
+	{model.ErrOfflineNotGranted, 400, "invalid_grant", "Offline session invalid because offline access not granted anymore", "Session not active"},
+	{errConsentMissing, 400, "invalid_scope", "Client no longer has requested consent from user", "Client no longer has requested consent from user"},
+	{errOfflineNotAllowed, 400, "not_allowed", "Offline tokens not allowed for the user or client", "Offline tokens not allowed for the user or client"},
+}
+
+// wire turns an inner error into what the caller is told. Unknown errors pass
+// through and become server errors with the cause in the log only.
+func (q *request) wire(err error, offline bool) error {
+	if errors.Is(err, errOtherIssuer) {
+		return web.OAuthError(http.StatusBadRequest, "invalid_grant", "Invalid token issuer. Expected '"+q.issuer+"'")
+	}
+	for _, r := range refusals {
+		if errors.Is(err, r.err) {
+			text := r.online
+			if offline {
+				text = r.offline
+			}
+			return web.OAuthError(r.status, r.code, text)
+		}
+	}
+	if errors.Is(err, credential.ErrBusy) || errors.Is(err, store.ErrBusy) {
+		return web.Overloaded(err)
+	}
+	return err
+}

@@ -1,0 +1,94 @@
+package oidc
+
+import (
+	"github.com/latchkey-id/latchkey/internal/model"
+	"github.com/latchkey-id/latchkey/internal/session"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/token"
+)
+
+// eventDraft collects the event of a request until it is stored with the
+// write it belongs to.
+type eventDraft struct {
+	e     *model.Event
+	keeps bool // the realm stores events of this type
+}
+
+// quietEvents are not stored unless the realm names them (behaviour §8).
+var quietEvents = map[string]bool{
+	"REFRESH_TOKEN": true, "REFRESH_TOKEN_ERROR": true, "INTROSPECT_TOKEN": true, "INTROSPECT_TOKEN_ERROR": true,
+	"USER_INFO_REQUEST": true, "USER_INFO_REQUEST_ERROR": true, "VALIDATE_ACCESS_TOKEN": true, "VALIDATE_ACCESS_TOKEN_ERROR": true,
+}
+
+// begin starts the event of a request.
+func (q *request) begin(kind string) {
+	q.event = &eventDraft{e: &model.Event{
+		ID: token.NewJTI(q.e.Rand), TimeMS: q.e.Now().UnixMilli(), Type: kind, RealmNum: q.snap.Realm.Num, RealmID: q.snap.Realm.ID,
+		IP: q.ip, Details: map[string]string{},
+	}}
+	q.event.keeps = q.keeps(kind)
+}
+
+// keeps tells whether the realm stores events of a type.
+func (q *request) keeps(kind string) bool {
+	r := q.snap.Realm
+	if !r.EventsEnabled {
+		return false
+	}
+	if len(r.EnabledEventTypes) == 0 {
+		return !quietEvents[kind]
+	}
+	for _, t := range r.EnabledEventTypes {
+		if t == kind {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *eventDraft) detail(key, value string) {
+	if d != nil && d.e != nil && value != "" {
+		d.e.Details[key] = value
+	}
+}
+
+// record stores the event in the transaction of the write that caused it; nil
+// when the realm keeps none.
+func (d *eventDraft) record() session.Record {
+	if d == nil || d.e == nil || !d.keeps {
+		return nil
+	}
+	return func(tx *store.Tx) error { return tx.InsertEvent(d.e) }
+}
+
+// failed stores the request's event as an error. The answer does not wait on
+// its success: a full disk must not change what a stranger is told.
+func (q *request) failed(code, reason string) {
+	d := q.event
+	if d == nil || d.e == nil {
+		return
+	}
+	d.e.Type += "_ERROR"
+	d.e.Error = code
+	d.detail("reason", reason)
+	for _, k := range []string{"token_id", "refresh_token_id"} {
+		if d.e.Type == "LOGIN_ERROR" {
+			delete(d.e.Details, k)
+		}
+	}
+	if !q.keeps(d.e.Type) {
+		return
+	}
+	if err := q.e.Store.Write(q.ctx, func(tx *store.Tx) error { return tx.InsertEvent(d.e) }); err != nil {
+		q.note("event_lost", err.Error())
+	}
+}
+
+// store keeps the event of an action that writes nothing else.
+func (q *request) store() error {
+	rec := q.event.record()
+	if rec == nil {
+		return nil
+	}
+	return q.e.Store.Write(q.ctx, func(tx *store.Tx) error { return rec(tx) })
+}

@@ -1,0 +1,113 @@
+package oidc
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/latchkey-id/latchkey/internal/model"
+	"github.com/latchkey-id/latchkey/internal/token"
+	"github.com/latchkey-id/latchkey/internal/web"
+)
+
+// introspect is RFC 7662, with Keycloak's rules (behaviour §0a and §6.1): the
+// caller must be in the token's audience; a refresh or offline token is active
+// for its own client and only with token_type_hint=refresh_token.
+func (e *Endpoints) introspect(w http.ResponseWriter, r *http.Request) error {
+	q, err := e.open(r)
+	if err != nil {
+		return err
+	}
+	if err := q.enabled(); err != nil {
+		return err
+	}
+	duplicated := q.parseForm()
+	if duplicated != nil && !errors.Is(duplicated, web.ErrDuplicated) {
+		return duplicated
+	}
+	if err := q.authenticateClient(); err != nil {
+		if q.client != nil {
+			return web.OAuthError(http.StatusUnauthorized, "invalid_client", "Client authentication failed.")
+		}
+		return err
+	}
+	if q.client.PublicClient {
+		return web.OAuthError(http.StatusForbidden, "invalid_request", "Client not allowed.")
+	}
+	if duplicated != nil {
+		return errDuplicated()
+	}
+	raw, hint := q.form.Get("token"), q.form.Get("token_type_hint")
+	switch {
+	case raw == "":
+		return web.OAuthError(http.StatusBadRequest, "invalid_request", "Token not provided.")
+	case hint != "" && hint != "access_token" && hint != "refresh_token":
+		return web.OAuthError(http.StatusBadRequest, "invalid_request", "Unsupported token type.")
+	}
+	w.Header().Set("Cache-Control", "no-cache")
+	t, err := q.active(raw)
+	if errors.Is(err, errInactive) {
+		return inactive(w)
+	} else if err != nil {
+		return err
+	}
+	body := q.introspection(t, hint)
+	if body == nil {
+		return inactive(w)
+	}
+	return web.WriteJSON(w, http.StatusOK, body)
+}
+
+func inactive(w http.ResponseWriter) error {
+	return web.WriteRaw(w, http.StatusOK, "application/json", []byte(`{"active":false}`))
+}
+
+// introspection is the answer for an active token, nil when this caller may
+// not see it.
+func (q *request) introspection(t *activeToken, hint string) map[string]any {
+	refresh := t.claims.Typ == token.TypOffline || t.claims.Typ == token.TypRefresh
+	if refresh && (hint != "refresh_token" || t.client != q.client || q.usedUp(t)) {
+		return nil
+	}
+	if !refresh && !slices.Contains(t.claims.Aud, q.client.ClientID) {
+		return nil
+	}
+	out := mapped(q.view(t, t.claims.Scope), inIntrospection)
+	audience, _ := out["aud"].([]string)
+	for _, a := range t.claims.Aud {
+		if !slices.Contains(audience, a) {
+			audience = append(audience, a)
+		}
+	}
+	for name, raw := range t.claims.All {
+		switch name {
+		case "aud", "aud_x", "prov", "reuse_id":
+		default:
+			out[name] = raw
+		}
+	}
+	setAudience(out, audience)
+	out["active"] = true
+	out["client_id"] = t.client.ClientID
+	out["username"] = t.user.Username
+	out["token_type"] = t.claims.Typ
+	if t.claims.Scope == "" {
+		delete(out, "scope")
+	}
+	return out
+}
+
+// usedUp tells whether rotation would refuse the refresh token now.
+func (q *request) usedUp(t *activeToken) bool {
+	if !q.snap.Realm.RevokeRefreshToken || t.session == nil {
+		return false
+	}
+	var chain string
+	if raw, ok := t.claims.All["reuse_id"]; ok && json.Unmarshal(raw, &chain) != nil {
+		return true
+	}
+	use := model.RefreshUse{JTI: t.claims.JTI, ChainID: chain, IssuedAt: t.claims.Iat, Offline: t.offline}
+	_, _, err := model.UseChain(t.session, use, q.snap.Realm.RefreshTokenMaxReuse, "probe", q.now)
+	return err != nil
+}

@@ -1,0 +1,220 @@
+package oidc
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/latchkey-id/latchkey/internal/model"
+	"github.com/latchkey-id/latchkey/internal/token"
+)
+
+// Answer is the token endpoint's answer (RFC 6749 §5.1, with Keycloak's
+// members; behaviour §2.6).
+type Answer struct {
+	AccessToken      string `json:"access_token"`
+	ExpiresIn        int64  `json:"expires_in"`
+	RefreshExpiresIn int64  `json:"refresh_expires_in"`
+	RefreshToken     string `json:"refresh_token,omitempty"`
+	TokenType        string `json:"token_type"`
+	IDToken          string `json:"id_token,omitempty"`
+	NotBeforePolicy  int64  `json:"not-before-policy"`
+	SessionState     string `json:"session_state,omitempty"`
+	Scope            string `json:"scope"`
+}
+
+// issue is everything the tokens of one answer are minted from.
+type issue struct {
+	user    *model.User
+	roles   map[string]bool      // the user's deep roles
+	scopes  model.ScopeSet       // in effect for the access token
+	session *model.ClientSession // nil: transient, no sid
+	notes   map[string]string
+	context token.Context // of the access token's jti
+	nonce   string
+
+	// Of the refresh token; none is issued when refreshJTI is empty.
+	refreshJTI   string
+	refreshScope string
+	reuseID      string
+	offline      bool
+}
+
+// mint signs the tokens: access and ID asymmetric, refresh with the realm's
+// secret. It does no I/O.
+func (q *request) mint(is *issue) (*Answer, error) {
+	r, c := q.snap.Realm, q.client
+	var limits model.Limits
+	if is.session != nil {
+		limits = model.SessionLimits(r, c, is.session)
+	}
+	v := &subjectView{
+		cfg: q.snap.Config, client: c, user: is.user, scopes: is.scopes, notes: is.notes,
+		roles: q.snap.EffectiveRoles(c, is.scopes, is.roles), lightweight: c.Lightweight(),
+	}
+	exp := model.AccessTokenExpiry(r, c, limits, q.now)
+	access := mapped(v, inAccess)
+	audience, _ := access["aud"].([]string)
+	setAudience(access, audience)
+	tokenID := is.context.JTI(token.NewJTI(q.e.Rand))
+	access["exp"], access["iat"], access["iss"], access["jti"] = exp, q.now, q.issuer, tokenID
+	access["typ"], access["azp"], access["scope"] = token.TypBearer, c.ClientID, is.scopes.TokenScope()
+	if is.session != nil {
+		access["sid"] = is.session.SessionID
+	}
+	a := &Answer{
+		ExpiresIn: exp - q.now, TokenType: tokenType(c), Scope: is.scopes.TokenScope(),
+		NotBeforePolicy: model.LatestNotBefore(r, c, is.user),
+	}
+	var err error
+	if a.AccessToken, err = q.sign(model.AccessTokenAlg(r, c), access); err != nil {
+		return nil, err
+	}
+	q.event.detail("token_id", tokenID)
+	q.event.detail("scope", a.Scope)
+	if is.session != nil {
+		a.SessionState = is.session.SessionID
+	}
+	if is.scopes.OpenID {
+		if a.IDToken, err = q.mintID(v, is, exp, a.AccessToken); err != nil {
+			return nil, err
+		}
+	}
+	if is.refreshJTI == "" {
+		return a, nil
+	}
+	refreshExp := model.RefreshTokenExpiry(r, limits, is.offline, q.now)
+	if refreshExp > 0 {
+		a.RefreshExpiresIn = refreshExp - q.now
+	}
+	sub, _ := access["sub"].(string)
+	rc := token.RefreshClaims{
+		Exp: refreshExp, Iat: q.now, JTI: is.refreshJTI, Iss: q.issuer, Aud: []string{q.issuer}, Sub: sub,
+		Typ: refreshType(is.offline), Azp: c.ClientID, Nonce: is.nonce, Sid: is.session.SessionID,
+		Scope: is.refreshScope, AudX: audience, ReuseID: is.reuseID, Prov: "default",
+	}
+	if a.RefreshToken, err = q.snap.Keys.SignInternal(rc.AppendJSON(nil)); err != nil {
+		return nil, fmt.Errorf("sign refresh token: %w", err)
+	}
+	return a, nil
+}
+
+func (q *request) mintID(v *subjectView, is *issue, exp int64, accessToken string) (string, error) {
+	alg := model.IDTokenAlg(q.snap.Realm, q.client)
+	id := mapped(v, inID)
+	id["exp"], id["iat"], id["jti"], id["iss"], id["typ"] = exp, q.now, token.NewJTI(q.e.Rand), q.issuer, token.TypID
+	id["aud"], id["azp"], id["sub"] = q.client.ClientID, q.client.ClientID, is.user.ID
+	id["at_hash"] = token.HashHalf(alg, accessToken)
+	if is.session != nil {
+		id["sid"] = is.session.SessionID
+	}
+	if is.nonce != "" {
+		id["nonce"] = is.nonce
+	}
+	return q.sign(alg, id)
+}
+
+// sign makes a JWS of the claims, making a key first when the realm has none
+// for the algorithm.
+func (q *request) sign(alg string, c claims) (string, error) {
+	payload, err := json.Marshal(map[string]any(c))
+	if err != nil {
+		return "", fmt.Errorf("encode claims: %w", err)
+	}
+	if q.snap.Keys.NeedsFallback(alg) {
+		if q.snap, err = q.e.Realms.EnsureKey(q.ctx, q.snap, alg); err != nil {
+			return "", err
+		}
+	}
+	signed, err := q.snap.Keys.Sign(alg, payload)
+	if err != nil {
+		return "", fmt.Errorf("sign with %s: %w", alg, err)
+	}
+	return signed, nil
+}
+
+// setAudience writes aud as Keycloak does: absent, a string, or a list.
+func setAudience(c claims, list []string) {
+	switch len(list) {
+	case 0:
+		delete(c, "aud")
+	case 1:
+		c["aud"] = list[0]
+	default:
+		c["aud"] = list
+	}
+}
+
+func refreshType(offline bool) string {
+	if offline {
+		return token.TypOffline
+	}
+	return token.TypRefresh
+}
+
+func tokenType(c *model.Client) string {
+	if c.Flag("token.response.type.bearer.lower-case", false) {
+		return "bearer"
+	}
+	return "Bearer"
+}
+
+// contextOf is the jti prefix of an access token (behaviour §2.3).
+func contextOf(c *model.Client, session, grant string) token.Context {
+	kind := token.KindRegular
+	if c.Lightweight() {
+		kind = token.KindLightweight
+	}
+	return token.Context{Session: session, Kind: kind, Grant: grant}
+}
+
+// sessionCode says in a jti whether the session is an offline one.
+func sessionCode(offline bool) string {
+	if offline {
+		return token.SessionOffline
+	}
+	return token.SessionOnline
+}
+
+// start opens the session of a fresh login and mints its tokens: what the
+// password and client credentials grants share. The session is written after
+// the tokens are made and before they are handed out, so none is handed out
+// that a crash could lose.
+func (q *request) start(u *model.User, scopes model.ScopeSet, grant string, notes map[string]string) (*Answer, error) {
+	roles := q.snap.UserRoles(u.Grants)
+	asked := scopes.Has(model.OfflineAccess)
+	scopes = scopes.Granted(q.snap.Config, roles)
+	refreshes := q.client.UseRefreshTokens()
+	if asked && refreshes && !q.snap.OfflineAllowed(q.snap.EffectiveRoles(q.client, scopes, roles)) {
+		return nil, errOfflineNotAllowed
+	}
+	offline := asked && refreshes
+	sid, err := q.e.Sessions.NewID(u.ID)
+	if err != nil {
+		return nil, err
+	}
+	is := &issue{
+		user: u, roles: roles, scopes: scopes, notes: notes,
+		context: contextOf(q.client, sessionCode(offline), grant), offline: offline,
+		session: &model.ClientSession{SessionID: sid, Offline: offline, UserStarted: q.now, Started: q.now, LastRefresh: q.now},
+	}
+	in := sessionStart(is, q.ip)
+	if refreshes {
+		is.refreshJTI = token.NewJTI(q.e.Rand)
+		if q.snap.Realm.RevokeRefreshToken {
+			is.reuseID = token.NewJTI(q.e.Rand)
+			in.Chain = model.Chain{ID: is.reuseID, Current: is.refreshJTI, Issued: q.now}
+		}
+		is.refreshScope = scopes.FullScope()
+		q.event.detail("refresh_token_id", is.refreshJTI)
+		q.event.detail("refresh_token_type", refreshType(offline))
+	}
+	a, err := q.mint(is)
+	if err != nil {
+		return nil, err
+	}
+	q.event.e.UserID, q.event.e.Session = u.ID, sid
+	if _, err := q.e.Sessions.Start(q.ctx, q.snap.Config, q.client, u, in, q.now, q.event.record()); err != nil {
+		return nil, err
+	}
+	return a, nil
+}

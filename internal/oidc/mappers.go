@@ -1,0 +1,522 @@
+package oidc
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/latchkey-id/latchkey/internal/model"
+)
+
+// place is where a claim may go; each protocol mapper has a switch for each.
+type place int
+
+const (
+	inAccess place = iota
+	inID
+	inUserinfo
+	inIntrospection
+)
+
+// subjectView is everything a mapper may read about the person and session a
+// token is for.
+type subjectView struct {
+	cfg         *model.Config
+	client      *model.Client
+	user        *model.User
+	scopes      model.ScopeSet
+	roles       map[string]bool   // effective role ids for this client
+	notes       map[string]string // session notes: AUTH_TIME, acr, clientHost, …
+	lightweight bool
+}
+
+// claims is one token's payload under construction, nested where a claim name
+// has dots.
+type claims map[string]any
+
+// mapperFunc adds what one mapper contributes. Role-changing mappers work on
+// the view before the others run.
+type mapperFunc func(v *subjectView, m *model.ProtocolMapper, out claims)
+
+// mapperTypes are the protocol mappers in effect, by Keycloak's provider id.
+// Unknown ones are kept in the configuration and contribute nothing.
+var mapperTypes = map[string]mapperFunc{
+	"oidc-usermodel-attribute-mapper":   mapAttribute,
+	"oidc-usermodel-property-mapper":    mapAttribute,
+	"oidc-full-name-mapper":             mapFullName,
+	"oidc-audience-mapper":              mapAudience,
+	"oidc-address-mapper":               mapAddress,
+	"oidc-acr-mapper":                   mapACR,
+	"oidc-allowed-origins-mapper":       mapAllowedOrigins,
+	"oidc-sub-mapper":                   mapSubject,
+	"oidc-usersessionmodel-note-mapper": mapSessionNote,
+	"oidc-hardcoded-claim-mapper":       mapHardcodedClaim,
+	"oidc-group-membership-mapper":      mapGroups,
+}
+
+// readsRoles are the mappers that show the roles left by roleMappers.
+var readsRoles = map[string]bool{
+	"oidc-usermodel-realm-role-mapper":  true,
+	"oidc-usermodel-client-role-mapper": true,
+	"oidc-audience-resolve-mapper":      true,
+}
+
+// roleMappers change the roles a token is made from, before other mappers.
+var roleMappers = map[string]func(v *subjectView, m *model.ProtocolMapper, names *roleNames){
+	"oidc-hardcoded-role-mapper": addHardcodedRole,
+	"oidc-role-name-mapper":      renameRole,
+}
+
+// wanted tells whether a mapper contributes to a place.
+func wanted(v *subjectView, m *model.ProtocolMapper, p place) bool {
+	on := func(key string, def bool) bool {
+		if s, ok := m.Config[key]; ok {
+			return s == "true"
+		}
+		return def
+	}
+	switch p {
+	case inAccess:
+		if v.lightweight {
+			return on("lightweight.claim", false)
+		}
+		return on("access.token.claim", false)
+	case inID:
+		return on("id.token.claim", false)
+	case inUserinfo:
+		return on("userinfo.token.claim", on("id.token.claim", false))
+	default:
+		return on("introspection.token.claim", on("access.token.claim", false))
+	}
+}
+
+// mappersOf lists the client's own mappers and those of the scopes in effect.
+func mappersOf(v *subjectView) []*model.ProtocolMapper {
+	n := len(v.client.ProtocolMappers)
+	for _, s := range v.scopes.Scopes {
+		n += len(s.ProtocolMappers)
+	}
+	out := make([]*model.ProtocolMapper, 0, n)
+	for i := range v.client.ProtocolMappers {
+		out = append(out, &v.client.ProtocolMappers[i])
+	}
+	for _, s := range v.scopes.Scopes {
+		for i := range s.ProtocolMappers {
+			out = append(out, &s.ProtocolMappers[i])
+		}
+	}
+	return out
+}
+
+// mapped runs every mapper that wants the place. Roles go through role mappers
+// first. The audience claim "aud" comes back as a sorted list of strings.
+func mapped(v *subjectView, p place) claims {
+	all := mappersOf(v)
+	out := make(claims, 16)
+	names := effectiveNames(v)
+	for _, m := range all {
+		if f := roleMappers[m.Type]; f != nil {
+			f(v, m, names)
+		}
+	}
+	for _, m := range all {
+		if !wanted(v, m, p) {
+			continue
+		}
+		switch f := mapperTypes[m.Type]; {
+		case f != nil:
+			f(v, m, out)
+		case readsRoles[m.Type]:
+			mapRoleClaims(v, m, names, out)
+		}
+	}
+	return out
+}
+
+// roleNames are the roles a token shows: names of realm roles, and of client
+// roles by clientId.
+type roleNames struct {
+	realm  []string
+	client map[string][]string
+}
+
+func effectiveNames(v *subjectView) *roleNames {
+	n := &roleNames{client: map[string][]string{}}
+	for id := range v.roles {
+		r := v.cfg.RoleByID(id)
+		if r == nil {
+			continue
+		}
+		if r.ClientID == "" {
+			n.realm = append(n.realm, r.Name)
+		} else if c := v.cfg.ClientByID(r.ClientID); c != nil && c.Enabled {
+			n.client[c.ClientID] = append(n.client[c.ClientID], r.Name)
+		}
+	}
+	slices.Sort(n.realm)
+	for _, l := range n.client {
+		slices.Sort(l)
+	}
+	return n
+}
+
+func mapRoleClaims(v *subjectView, m *model.ProtocolMapper, n *roleNames, out claims) {
+	switch m.Type {
+	case "oidc-audience-resolve-mapper":
+		for id := range n.client {
+			if id != v.client.ClientID {
+				addAudience(out, id)
+			}
+		}
+	case "oidc-usermodel-realm-role-mapper":
+		setRoles(m, out, "", n.realm, m.Config["usermodel.realmRoleMapping.rolePrefix"])
+	default:
+		prefix := m.Config["usermodel.clientRoleMapping.rolePrefix"]
+		if only := m.Config["usermodel.clientRoleMapping.clientId"]; only != "" {
+			setRoles(m, out, only, n.client[only], prefix)
+			return
+		}
+		for id, list := range n.client {
+			setRoles(m, out, id, list, prefix)
+		}
+	}
+}
+
+func setRoles(m *model.ProtocolMapper, out claims, clientID string, roles []string, prefix string) {
+	if len(roles) == 0 {
+		return
+	}
+	values := make([]any, len(roles))
+	for i, r := range roles {
+		values[i] = prefix + r
+	}
+	path := splitClaim(m.Config["claim.name"])
+	for i := range path {
+		path[i] = strings.ReplaceAll(path[i], "${client_id}", clientID)
+	}
+	if m.Config["multivalued"] == "true" {
+		setPath(out, path, values)
+	} else {
+		setPath(out, path, joinAny(values))
+	}
+}
+
+func addHardcodedRole(_ *subjectView, m *model.ProtocolMapper, n *roleNames) {
+	client, role := splitRole(m.Config["role"])
+	n.add(client, role)
+}
+
+func renameRole(_ *subjectView, m *model.ProtocolMapper, n *roleNames) {
+	client, role := splitRole(m.Config["role"])
+	toClient, to := splitRole(m.Config["new.role.name"])
+	if n.remove(client, role) {
+		n.add(toClient, to)
+	}
+}
+
+// splitRole reads "clientId.role" or "role".
+func splitRole(s string) (client, role string) {
+	if i := strings.LastIndexByte(s, '.'); i > 0 {
+		return s[:i], s[i+1:]
+	}
+	return "", s
+}
+
+func (n *roleNames) add(client, role string) {
+	list := n.realm
+	if client != "" {
+		list = n.client[client]
+	}
+	if i, found := slices.BinarySearch(list, role); !found && role != "" {
+		list = slices.Insert(list, i, role)
+	}
+	if client == "" {
+		n.realm = list
+	} else {
+		n.client[client] = list
+	}
+}
+
+func (n *roleNames) remove(client, role string) bool {
+	list := n.realm
+	if client != "" {
+		list = n.client[client]
+	}
+	i, found := slices.BinarySearch(list, role)
+	if !found {
+		return false
+	}
+	list = slices.Delete(list, i, i+1)
+	if client == "" {
+		n.realm = list
+	} else if len(list) == 0 {
+		delete(n.client, client)
+	} else {
+		n.client[client] = list
+	}
+	return true
+}
+
+func mapAttribute(v *subjectView, m *model.ProtocolMapper, out claims) {
+	values := attribute(v, m.Config["user.attribute"], m.Config["aggregate.attrs"] == "true")
+	if len(values) > 0 {
+		setClaim(m, out, values)
+	}
+}
+
+// attribute reads a user attribute or property by Keycloak's name.
+func attribute(v *subjectView, name string, aggregate bool) []string {
+	u := v.user
+	one := func(s string) []string {
+		if s == "" {
+			return nil
+		}
+		return []string{s}
+	}
+	switch name {
+	case "username":
+		return one(u.Username)
+	case "email":
+		return one(u.Email)
+	case "firstName":
+		return one(u.FirstName)
+	case "lastName":
+		return one(u.LastName)
+	case "emailVerified":
+		return []string{strconv.FormatBool(u.EmailVerified)}
+	case "enabled":
+		return []string{strconv.FormatBool(u.Enabled)}
+	case "id":
+		return []string{u.ID}
+	case "createdTimestamp":
+		return []string{strconv.FormatInt(u.CreatedMS, 10)}
+	}
+	values := u.Attributes[name]
+	if len(values) > 0 && !aggregate {
+		return values
+	}
+	for _, id := range u.Grants.Groups {
+		g := v.cfg.GroupByID(id)
+		for depth := 0; g != nil && depth < 64; depth++ {
+			if len(g.Attributes[name]) > 0 {
+				values = append(slices.Clone(values), g.Attributes[name]...)
+				if !aggregate {
+					return values
+				}
+			}
+			g = v.cfg.GroupByID(g.ParentID)
+		}
+	}
+	return values
+}
+
+func mapFullName(v *subjectView, _ *model.ProtocolMapper, out claims) {
+	if name := strings.TrimSpace(v.user.FirstName + " " + v.user.LastName); name != "" {
+		out["name"] = name
+	}
+}
+
+func mapAudience(v *subjectView, m *model.ProtocolMapper, out claims) {
+	if id := m.Config["included.client.audience"]; id != "" {
+		if c := v.cfg.Client(id); c != nil && c.Enabled {
+			addAudience(out, id)
+		}
+	} else if custom := m.Config["included.custom.audience"]; custom != "" {
+		addAudience(out, custom)
+	}
+}
+
+func addAudience(out claims, id string) {
+	list, _ := out["aud"].([]string)
+	if i, found := slices.BinarySearch(list, id); !found {
+		out["aud"] = slices.Insert(list, i, id)
+	}
+}
+
+// addressParts are the members of the address claim (OpenID Connect Core
+// §5.1.1) and the user attribute each comes from unless the mapper names one.
+var addressParts = []struct{ member, key, attribute string }{
+	{"street_address", "user.attribute.street", "street"},
+	{"locality", "user.attribute.locality", "locality"},
+	{"region", "user.attribute.region", "region"},
+	{"postal_code", "user.attribute.postal_code", "postal_code"},
+	{"country", "user.attribute.country", "country"},
+	{"formatted", "user.attribute.formatted", "formatted"},
+}
+
+func mapAddress(v *subjectView, m *model.ProtocolMapper, out claims) {
+	address := map[string]any{}
+	for _, p := range addressParts {
+		name := p.attribute
+		if own := m.Config[p.key]; own != "" {
+			name = own
+		}
+		if values := attribute(v, name, false); len(values) > 0 {
+			address[p.member] = values[0]
+		}
+	}
+	if len(address) > 0 {
+		out["address"] = address
+	}
+}
+
+func mapACR(v *subjectView, _ *model.ProtocolMapper, out claims) {
+	acr := v.notes["acr"]
+	if acr == "" {
+		acr = "1"
+	}
+	out["acr"] = acr
+}
+
+func mapAllowedOrigins(v *subjectView, _ *model.ProtocolMapper, out claims) {
+	if origins := v.client.Origins(); len(origins) > 0 {
+		out["allowed-origins"] = origins
+	}
+}
+
+func mapSubject(v *subjectView, _ *model.ProtocolMapper, out claims) { out["sub"] = v.user.ID }
+
+func mapSessionNote(v *subjectView, m *model.ProtocolMapper, out claims) {
+	if note := v.notes[m.Config["user.session.note"]]; note != "" {
+		setClaim(m, out, []string{note})
+	}
+}
+
+func mapHardcodedClaim(_ *subjectView, m *model.ProtocolMapper, out claims) {
+	setClaim(m, out, []string{m.Config["claim.value"]})
+}
+
+func mapGroups(v *subjectView, m *model.ProtocolMapper, out claims) {
+	values := make([]any, 0, len(v.user.Grants.Groups))
+	for _, id := range v.user.Grants.Groups {
+		g := v.cfg.GroupByID(id)
+		switch {
+		case g == nil:
+		case m.Config["full.path"] == "false":
+			values = append(values, g.Name)
+		default:
+			values = append(values, v.cfg.GroupPath(g))
+		}
+	}
+	setPath(out, splitClaim(m.Config["claim.name"]), values)
+}
+
+// setClaim converts values by jsonType.label and multivalued and puts them at
+// claim.name. A value that does not fit its type is left out.
+func setClaim(m *model.ProtocolMapper, out claims, values []string) {
+	typed := make([]any, 0, len(values))
+	for _, s := range values {
+		if t, ok := convert(m.Config["jsonType.label"], s); ok {
+			typed = append(typed, t)
+		}
+	}
+	if len(typed) == 0 {
+		return
+	}
+	path := splitClaim(m.Config["claim.name"])
+	if m.Config["multivalued"] == "true" {
+		setPath(out, path, typed)
+	} else {
+		setPath(out, path, typed[0])
+	}
+}
+
+func convert(label, s string) (any, bool) {
+	switch label {
+	case "boolean":
+		return s == "true", true
+	case "int", "long":
+		n, err := strconv.ParseInt(s, 10, 64)
+		return n, err == nil
+	case "JSON":
+		var raw json.RawMessage
+		err := json.Unmarshal([]byte(s), &raw)
+		return raw, err == nil
+	default:
+		return s, true
+	}
+}
+
+// splitClaim splits a claim name at dots; \. is a dot in a name.
+func splitClaim(name string) []string {
+	if !strings.Contains(name, ".") {
+		return []string{name}
+	}
+	var parts []string
+	var b strings.Builder
+	for i := 0; i < len(name); i++ {
+		switch {
+		case name[i] == '\\' && i+1 < len(name) && name[i+1] == '.':
+			b.WriteByte('.')
+			i++
+		case name[i] == '.':
+			parts = append(parts, b.String())
+			b.Reset()
+		default:
+			b.WriteByte(name[i])
+		}
+	}
+	return append(parts, b.String())
+}
+
+// protected are claims no mapper may set by name: they are the server's own.
+var protected = map[string]bool{
+	"exp": true, "iat": true, "jti": true, "iss": true, "typ": true, "azp": true, "sid": true,
+	"scope": true, "nbf": true, "at_hash": true, "nonce": true, "session_state": true,
+}
+
+func setPath(out claims, path []string, value any) {
+	if len(path) == 0 || path[0] == "" || protected[path[0]] {
+		return
+	}
+	if path[0] == "aud" {
+		for _, s := range strings.Fields(joinAny([]any{value})) {
+			addAudience(out, s)
+		}
+		return
+	}
+	m := map[string]any(out)
+	for _, p := range path[:len(path)-1] {
+		sub, ok := m[p].(map[string]any)
+		if !ok {
+			sub = map[string]any{}
+			m[p] = sub
+		}
+		m = sub
+	}
+	last := path[len(path)-1]
+	if list, ok := value.([]any); ok {
+		if old, ok := m[last].([]any); ok {
+			value = union(old, list)
+		}
+	}
+	m[last] = value
+}
+
+func union(a, b []any) []any {
+	out := slices.Clone(a)
+	for _, v := range b {
+		if !slices.Contains(out, v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+func joinAny(values []any) string {
+	parts := make([]string, 0, len(values))
+	for _, v := range values {
+		switch v := v.(type) {
+		case string:
+			parts = append(parts, v)
+		case []any:
+			parts = append(parts, joinAny(v))
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// merge copies b's members into a.
+func (a claims) merge(b claims) { maps.Copy(a, b) }

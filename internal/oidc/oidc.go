@@ -1,0 +1,103 @@
+// Package oidc is the door for OpenID Connect and OAuth 2.0: the protocol
+// endpoints below /realms/{realm}, a file per endpoint and per grant.
+//
+// The token endpoint's phases are shared: form, client, grant, scopes. A grant
+// is a small function in a map; a refresh is four calls deep:
+//
+//	token ─► grantRefresh ─► session.Refresh ─► store (1 SELECT, ≤ 1 UPDATE)
+//	                     └─► mint (sign twice with openid, else once)
+//
+// Inner errors become Keycloak's error, status and text in one table
+// (errors.go). It leaves sessions to package session and configuration to
+// package realm.
+package oidc
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/credential"
+	"github.com/latchkey-id/latchkey/internal/model"
+	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/session"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/web"
+)
+
+// Endpoints serves the protocol endpoints of all realms. All fields are
+// required.
+type Endpoints struct {
+	Realms   *realm.Service
+	Sessions *session.Service
+	Store    *store.Store
+	Hasher   *credential.Hasher
+	Rand     io.Reader
+	Now      func() time.Time
+	Base     *web.BaseURL
+}
+
+// Routes registers the endpoints.
+func (e *Endpoints) Routes(mux *web.Mux) {
+	const protocol = "/realms/{realm}/protocol/openid-connect"
+	mux.Handle("GET /realms/{realm}", e.realmDocument)
+	mux.Handle("GET /realms/{realm}/.well-known/openid-configuration", e.discovery)
+	mux.Handle("GET "+protocol+"/certs", e.certs)
+	mux.Handle("POST "+protocol+"/token", e.token)
+	mux.Handle("POST "+protocol+"/token/introspect", e.introspect)
+	mux.Handle("GET "+protocol+"/userinfo", e.userinfo)
+	mux.Handle("POST "+protocol+"/userinfo", e.userinfo)
+	mux.Handle("POST "+protocol+"/revoke", e.revoke)
+	mux.Handle("POST "+protocol+"/logout", e.logout)
+	for path, methods := range preflights {
+		mux.Handle("OPTIONS /realms/{realm}"+path, web.PreflightHandler(methods))
+	}
+}
+
+// preflights are the endpoints a browser page may call, with the methods
+// Keycloak names.
+var preflights = map[string]string{
+	"":                                  web.MethodsUserinfo,
+	"/.well-known/openid-configuration": web.MethodsDocuments,
+	"/protocol/openid-connect/certs":    web.MethodsDocuments,
+	"/protocol/openid-connect/token":    web.MethodsToken,
+	"/protocol/openid-connect/revoke":   web.MethodsToken,
+	"/protocol/openid-connect/userinfo": web.MethodsUserinfo,
+	"/protocol/openid-connect/logout":   web.MethodsUserinfo,
+}
+
+// request is one request at an endpoint of a realm, filled in phase by phase.
+type request struct {
+	e      *Endpoints
+	ctx    context.Context
+	r      *http.Request
+	snap   *realm.Snapshot
+	base   string // of the server, no trailing slash
+	issuer string
+	ip     string
+	now    int64
+
+	form   web.Form
+	client *model.Client
+	event  *eventDraft
+}
+
+// open finds the realm; an unknown one is Keycloak's 404.
+func (e *Endpoints) open(r *http.Request) (*request, error) {
+	base, err := e.Base.Of(r)
+	if err != nil {
+		return nil, err
+	}
+	snap, err := e.Realms.Snapshot(r.Context(), r.PathValue("realm"))
+	if errors.Is(err, realm.ErrUnknownRealm) {
+		return nil, web.AdminError(http.StatusNotFound, "Realm does not exist")
+	} else if err != nil {
+		return nil, err
+	}
+	return &request{
+		e: e, ctx: r.Context(), r: r, snap: snap, base: base, issuer: base + "/realms/" + snap.Realm.Name,
+		ip: web.ClientIP(r), now: e.Now().Unix(), event: &eventDraft{},
+	}, nil
+}

@@ -1,0 +1,111 @@
+package oidc
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/latchkey-id/latchkey/internal/model"
+	"github.com/latchkey-id/latchkey/internal/session"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/token"
+	"github.com/latchkey-id/latchkey/internal/web"
+)
+
+// revoke is RFC 7009 (behaviour §6.2): a refresh token ends its client's part
+// of the session, an access token is revoked alone. Only signature, type,
+// client and session are looked at, so a stale token can still be revoked.
+func (e *Endpoints) revoke(w http.ResponseWriter, r *http.Request) error {
+	q, err := e.open(r)
+	if err != nil {
+		return err
+	}
+	if err := q.enabled(); err != nil {
+		return err
+	}
+	duplicated := q.parseForm()
+	if duplicated != nil && !errors.Is(duplicated, web.ErrDuplicated) {
+		return duplicated
+	}
+	q.begin("REVOKE_GRANT")
+	if err := q.authenticateClient(); err != nil {
+		return q.refuse(err)
+	}
+	if err := q.refuseBearerOnly(); err != nil {
+		return q.refuse(err)
+	}
+	if err := q.allowOrigin(w); err != nil {
+		return err
+	}
+	if duplicated != nil {
+		return errDuplicated()
+	}
+	raw := q.form.Get("token")
+	if raw == "" {
+		return q.refuse(web.OAuthError(http.StatusBadRequest, "invalid_request", "Token not provided"))
+	}
+	ac, _, err := q.snap.Keys.ParseAccess(raw)
+	if err != nil {
+		return q.notRevoked(w)
+	}
+	switch ac.Typ {
+	case token.TypRefresh, token.TypOffline, token.TypBearer:
+	default:
+		return q.refuse(web.OAuthError(http.StatusBadRequest, "unsupported_token_type", "Unsupported token type"))
+	}
+	if ac.Azp == "" {
+		return q.notRevoked(w)
+	}
+	if ac.Azp != q.client.ClientID {
+		return q.refuse(web.OAuthError(http.StatusBadRequest, "invalid_request", "Unmatching clients"))
+	}
+	q.event.e.Session = ac.Sid
+	done, err := q.revokeToken(ac)
+	if err != nil {
+		return err
+	}
+	if !done {
+		return q.notRevoked(w)
+	}
+	return web.WriteRaw(w, http.StatusOK, "", nil)
+}
+
+// revokeToken does it; done is false when there was nothing live to revoke.
+func (q *request) revokeToken(ac *token.AccessClaims) (done bool, err error) {
+	offline := ofOfflineSession(ac)
+	var userID string
+	if ac.Sid != "" {
+		row, _, err := q.e.Sessions.Access(q.ctx, q.snap.Config, q.client, ac.Sid, ac.Sub, ac.JTI, offline)
+		if errors.Is(err, store.ErrNotFound) || errors.Is(err, model.ErrSessionGone) {
+			return false, nil
+		} else if err != nil {
+			return false, err
+		}
+		userID = row.User.ID
+	} else {
+		userID = ac.Sub
+	}
+	q.event.e.UserID = userID
+	q.event.detail("revoked_client", q.client.ClientID)
+	if ac.Typ == token.TypBearer {
+		q.event.detail("token_id", ac.JTI)
+		return true, q.e.Store.Write(q.ctx, func(tx *store.Tx) error {
+			if err := tx.RevokeToken(ac.JTI, max(ac.Exp, q.now+10)); err != nil {
+				return err
+			}
+			if rec := q.event.record(); rec != nil {
+				return rec(tx)
+			}
+			return nil
+		})
+	}
+	q.event.detail("refresh_token_id", ac.JTI)
+	q.event.detail("refresh_token_type", ac.Typ)
+	key := session.Key(q.client, ac.Sid, ac.Sub, offline)
+	return q.e.Sessions.EndClient(q.ctx, key, model.EndedByRevoke, q.client.ClientID, q.event.record())
+}
+
+// notRevoked is Keycloak's 200 for an unknown or dead token.
+func (q *request) notRevoked(w http.ResponseWriter) error {
+	q.failed("invalid_token", "Invalid token")
+	return web.WriteRaw(w, http.StatusOK, "application/json", []byte(`{"error":"invalid_token","error_description":"Invalid token"}`))
+}

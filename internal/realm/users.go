@@ -1,0 +1,201 @@
+package realm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/latchkey-id/latchkey/internal/credential"
+	"github.com/latchkey-id/latchkey/internal/keycloak"
+	"github.com/latchkey-id/latchkey/internal/model"
+	"github.com/latchkey-id/latchkey/internal/store"
+)
+
+// User reads a user of the realm.
+//
+// Errors: ErrUnknown.
+func (s *Service) User(ctx context.Context, snap *Snapshot, id string) (*model.User, error) {
+	u, err := s.Store.UserByID(ctx, snap.Realm.Num, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, ErrUnknown
+	}
+	return u, err
+}
+
+// CreateUser makes a user from a UserRepresentation, with the realm's default
+// role and groups.
+//
+// Errors: keycloak.DocumentError, store.ConflictError (username, email).
+func (s *Service) CreateUser(ctx context.Context, name string, body []byte, rec Record) (*model.User, error) {
+	snap, err := s.Snapshot(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := keycloak.NewUser(snap.Config, body, s.newID)
+	if err != nil {
+		return nil, err
+	}
+	n, err := s.newUser(ctx, snap.Config, doc)
+	if err != nil {
+		return nil, err
+	}
+	err = s.Store.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.InsertUser(n); err != nil {
+			return err
+		}
+		return inOrder(tx, rec)
+	})
+	return doc.User, err
+}
+
+// newUser makes a document's user ready to be stored: plain passwords are
+// hashed.
+func (s *Service) newUser(ctx context.Context, cfg *model.Config, doc *keycloak.UserDocument) (store.NewUser, error) {
+	u := doc.User
+	u.RealmNum = cfg.Realm.Num
+	if u.CreatedMS == 0 {
+		u.CreatedMS = s.Now().UnixMilli()
+	}
+	n := store.NewUser{User: u, Consents: doc.Consents, UniqueEmail: !cfg.Realm.DuplicateEmailsAllowed}
+	for _, in := range doc.Credentials {
+		cred := in.Credential
+		if in.Value != "" {
+			made, err := s.passwordCredential(ctx, cfg, in.Value)
+			if err != nil {
+				return n, err
+			}
+			made.Label = cred.Label
+			cred = made
+		}
+		n.Credentials = append(n.Credentials, cred)
+	}
+	return n, nil
+}
+
+// UpdateUser applies a partial UserRepresentation, its password included.
+//
+// Errors: ErrUnknown, keycloak.DocumentError, store.ConflictError.
+func (s *Service) UpdateUser(ctx context.Context, name, id string, body []byte, rec Record) error {
+	return s.ChangeUser(ctx, name, id, rec, func(cfg *model.Config, u *model.User) error {
+		next, err := keycloak.UpdateUser(cfg, u, body)
+		if err != nil {
+			return err
+		}
+		*u = *next
+		return nil
+	})
+}
+
+// ChangeUser reads a user, lets fn change the given copy and writes it; fn
+// runs again when another write came first.
+//
+// Errors: ErrUnknown, store.ConflictError, fn's own.
+func (s *Service) ChangeUser(ctx context.Context, name, id string, rec Record, fn func(cfg *model.Config, u *model.User) error) error {
+	for range maxRetries {
+		snap, err := s.Snapshot(ctx, name)
+		if err != nil {
+			return err
+		}
+		old, err := s.User(ctx, snap, id)
+		if err != nil {
+			return err
+		}
+		next := cloneUser(old)
+		if err := fn(snap.Config, next); err != nil {
+			return err
+		}
+		err = s.Store.Write(ctx, func(tx *store.Tx) error {
+			if err := tx.UpdateUser(old, next, !snap.Realm.DuplicateEmailsAllowed); err != nil {
+				return err
+			}
+			return inOrder(tx, rec)
+		})
+		if !errors.Is(err, store.ErrStale) {
+			return err
+		}
+	}
+	return fmt.Errorf("change user: %w", store.ErrStale)
+}
+
+func cloneUser(u *model.User) *model.User {
+	c := *u
+	c.Grants = model.Grants{Roles: slices.Clone(u.Grants.Roles), Groups: slices.Clone(u.Grants.Groups)}
+	c.Attributes = maps.Clone(u.Attributes)
+	c.RequiredActions = slices.Clone(u.RequiredActions)
+	c.Extra = maps.Clone(u.Extra)
+	return &c
+}
+
+// DeleteUser removes a user with everything that is theirs.
+//
+// Errors: ErrUnknown.
+func (s *Service) DeleteUser(ctx context.Context, name, id string, rec Record) error {
+	snap, err := s.Snapshot(ctx, name)
+	if err != nil {
+		return err
+	}
+	err = s.Store.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.DeleteUser(snap.Realm.Num, id); err != nil {
+			return err
+		}
+		return inOrder(tx, rec)
+	})
+	if errors.Is(err, store.ErrNotFound) {
+		return ErrUnknown
+	}
+	return err
+}
+
+// requirePasswordChange is the action a temporary password leaves behind.
+const requirePasswordChange = "UPDATE_PASSWORD"
+
+// SetPassword replaces a user's password. A temporary one must be changed at
+// the next browser login; until then the password grant is refused.
+//
+// Errors: ErrUnknown, credential.ErrBusy.
+func (s *Service) SetPassword(ctx context.Context, name, id, password string, temporary bool, rec Record) error {
+	snap, err := s.Snapshot(ctx, name)
+	if err != nil {
+		return err
+	}
+	cred, err := s.passwordCredential(ctx, snap.Config, password)
+	if err != nil {
+		return err
+	}
+	return s.ChangeUser(ctx, name, id, func(tx *store.Tx) error {
+		if err := tx.SetCredentials(id, []model.Credential{cred}); err != nil {
+			return err
+		}
+		return inOrder(tx, rec)
+	}, func(_ *model.Config, u *model.User) error {
+		u.RequiredActions = slices.DeleteFunc(u.RequiredActions, func(a string) bool { return a == requirePasswordChange })
+		if temporary {
+			u.RequiredActions = append(u.RequiredActions, requirePasswordChange)
+		}
+		return nil
+	})
+}
+
+func (s *Service) passwordCredential(ctx context.Context, cfg *model.Config, password string) (model.Credential, error) {
+	secret, data, err := s.Hasher.Hash(ctx, password, s.Rand, credential.ParsePolicy(cfg.Realm.PasswordPolicy))
+	if err != nil {
+		return model.Credential{}, fmt.Errorf("hash password: %w", err)
+	}
+	return model.Credential{
+		ID: s.newID(), Type: "password", CreatedMS: s.Now().UnixMilli(), Priority: 10,
+		SecretData: secret, CredentialData: data,
+	}, nil
+}
+
+// Rehash stores a password again under the realm's policy after a login that
+// showed it. A failure costs nothing: the old hash stays.
+func (s *Service) Rehash(ctx context.Context, snap *Snapshot, userID string, old model.Credential, password string) error {
+	cred, err := s.passwordCredential(ctx, snap.Config, password)
+	if err != nil {
+		return err
+	}
+	cred.ID, cred.Label, cred.CreatedMS, cred.Priority = old.ID, old.Label, old.CreatedMS, old.Priority
+	return s.Store.Write(ctx, func(tx *store.Tx) error { return tx.ReplaceCredential(userID, old, cred) })
+}

@@ -1,0 +1,80 @@
+package store
+
+// Every statement that is not bound to one shard is in this file. They serve
+// lists, counts and jobs; nothing that a token request does is among them.
+
+const userWhere = ` from users u where u.realm = $1 and ($2 = 1 or u.service_client is null)
+ and ($3 = '' or u.username like $3 escape '!')
+ and ($4 = '' or u.email like $4 escape '!')
+ and ($5 = '' or lower(u.first_name) like $5 escape '!')
+ and ($6 = '' or lower(u.last_name) like $6 escape '!')
+ and ($7 = '' or u.username like $7 escape '!' or u.email like $7 escape '!'
+      or lower(u.first_name) like $7 escape '!' or lower(u.last_name) like $7 escape '!')
+ and ($8 < 0 or u.enabled = $8)
+ and ($9 < 0 or u.email_verified = $9)`
+
+var (
+	qUsers = stmt("list users", `select `+userColumns+userWhere+` order by u.username limit $10 offset $11 `+allShards)
+
+	qCountUsers = stmt("count users", `select count(*)`+userWhere+` `+allShards)
+
+	qUsersWithRole = stmt("users with role", `select `+userColumns+` from user_role r join users u on u.sk = r.sk and u.id = r.user_id
+ where r.role_id = $1 and u.realm = $2 order by r.sk, r.user_id limit $3 offset $4 `+allShards)
+
+	qUsersInGroup = stmt("users in group", `select `+userColumns+` from user_group g join users u on u.sk = g.sk and u.id = g.user_id
+ where g.group_id = $1 and u.realm = $2 order by g.sk, g.user_id limit $3 offset $4 `+allShards)
+
+	qSessionsOfClient = stmt("sessions of client", `select `+sessionColumns+`, us.ip, u.username`+sessionJoin+`
+ where cs.client = $1 and cs.offline = $2 and cs.sk >= $3 and cs.sk <= $4 and us.realm = $5 and `+sessionAlive+`
+ order by cs.sk, cs.session_id `+allShards)
+
+	qTimesOfClient = stmt("times of client's sessions", `select `+timeColumns+sessionJoin+`
+ where cs.client = $1 and cs.offline = $2 and us.realm = $3 and `+sessionAlive+` `+allShards)
+
+	qDueTimesOfClient = stmt("times of client's due sessions", `select `+timeColumns+sessionJoin+`
+ where cs.die_slot <= $1 and cs.client = $2 and cs.offline = $3 and us.realm = $4 and `+sessionAlive+` limit $5 `+allShards)
+
+	qDueTimesOfRealm = stmt("times of realm's due sessions", `select `+timeColumns+sessionJoin+`
+ where cs.die_slot <= $1 and us.realm = $2 and `+sessionAlive+` limit $3 `+allShards)
+
+	qCountByShard = stmt("session counts by shard", `select k.sk, k.n from session_count k
+ where k.realm = $1 and k.client = $2 and k.offline = $3 and `+countsNow+` and k.n > 0 order by k.sk `+allShards)
+
+	qCountClient = stmt("session count of client", `select coalesce(sum(k.n), 0) from session_count k
+ where k.realm = $1 and k.client = $2 and k.offline = $3 and `+countsNow+` `+allShards)
+
+	qCountRealm = stmt("session counts of realm", `select k.client, k.offline, sum(k.n) from session_count k
+ where k.realm = $1 and `+countsNow+` group by k.client, k.offline `+allShards)
+
+	qDue = stmt("due sessions", `select `+sessionColumns+`, us.ip, u.username`+sessionJoin+`
+ where cs.die_slot < $1 and `+sessionAlive+` order by cs.die_slot limit $2 `+allShards)
+
+	qDueDead = stmt("due dead sessions", `select cs.sk, cs.session_id, cs.client, cs.offline from client_session cs
+ left join user_session us on us.sk = cs.sk and us.id = cs.session_id and us.offline = cs.offline
+ left join users u on u.sk = us.sk and u.id = us.user_id
+ left join generation gr on gr.realm = us.realm and gr.client = 0
+ left join generation gc on gc.realm = us.realm and gc.client = cs.client
+ where cs.die_slot < $1 and (cs.ended is not null or u.id is null or cs.ug <> u.gen
+  or cs.rg <> coalesce(gr.gen, 0) or cs.cg <> coalesce(gc.gen, 0)) limit $2 `+allShards)
+
+	qExpiredTokens = stmt("expired revoked tokens", `delete from revoked_token where (sk, jti) in
+ (select r.sk, r.jti from revoked_token r where r.die_slot < $1 limit $2) `+allShards)
+
+	qExpiredClaims = stmt("expired claims", `delete from claim where (sk, realm, kind, value) in
+ (select k.sk, k.realm, k.kind, k.value from claim k where k.die_slot < $1 limit $2) `+allShards)
+
+	qOldEvents = stmt("old events", `delete from event where (sk, id) in
+ (select e.sk, e.id from event e where e.realm = $1 and e.time_ms < $2 limit $3) `+allShards)
+
+	qOldAdminEvents = stmt("old admin events", `delete from admin_event where (sk, id) in
+ (select e.sk, e.id from admin_event e where e.realm = $1 and e.time_ms < $2 limit $3) `+allShards)
+
+	qLastEvent      = stmt("last event", `select max(time_ms) from event where realm = $1 `+allShards)
+	qLastAdminEvent = stmt("last admin event", `select max(time_ms) from admin_event where realm = $1 `+allShards)
+
+	qEventsDown = stmt("events, newest first", eventSelect+` order by e.time_ms desc, e.id desc limit $8 offset $9 `+allShards)
+	qEventsUp   = stmt("events, oldest first", eventSelect+` order by e.time_ms, e.id limit $8 offset $9 `+allShards)
+
+	qAdminEventsDown = stmt("admin events, newest first", adminEventSelect+` order by e.time_ms desc, e.id desc limit $11 offset $12 `+allShards)
+	qAdminEventsUp   = stmt("admin events, oldest first", adminEventSelect+` order by e.time_ms, e.id limit $11 offset $12 `+allShards)
+)

@@ -1,0 +1,39 @@
+package store
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/latchkey-id/latchkey/internal/model"
+)
+
+const day = 24 * 3600
+
+func openTest(t testing.TB) *Store {
+	t.Helper()
+	s, err := OpenAndMigrate(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "test.db"), Options{InstanceKey: bytes.Repeat([]byte{7}, 32)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// testUUID is the n-th of a fixed row of ids.
+func testUUID(n int) string {
+	return fmt.Sprintf("%08x-0000-4000-8000-%012x", uint32(n)*2654435761, n)
+}
+
+func testUser(n int) *model.User {
+	return &model.User{ID: testUUID(n), RealmNum: 1, Username: fmt.Sprintf("user%07d", n), Enabled: true, CreatedMS: 1,
+		Grants: model.Grants{Roles: []string{testUUID(1_000_001), testUUID(1_000_002)}}}
+}
+
+func mustWrite(t testing.TB, s *Store, fn func(tx *Tx) error) {
+	t.Helper()
+	if err := s.Write(t.Context(), fn); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,88 @@
+package store
+
+import (
+	"context"
+)
+
+var (
+	qReslot = stmt("reslot session", `update client_session set die_slot = $1
+ where sk = $2 and session_id = $3 and client = $4 and offline = $5 and version = $6`)
+
+	qDeadDelete = stmt("delete dead session", `delete from client_session
+ where sk = $1 and session_id = $2 and client = $3 and offline = $4 and die_slot < $5`)
+
+	qEmptyUserSession = stmt("delete empty user session", `delete from user_session where sk = $1 and id = $2 and offline = $3
+ and not exists (select 1 from client_session cs where cs.sk = $1 and cs.session_id = $2 and cs.offline = $3)`)
+
+	qLeaseTake   = stmt("take lease", `update lease set holder = $1, held_until = $2 where name = $3 and (holder = $1 or held_until <= $4)`)
+	qLeaseInsert = stmt("insert lease", `insert into lease (name, holder, held_until) values ($1, $2, $3) on conflict do nothing`)
+)
+
+// DueSessions lists sessions that live by all that is stored, but whose die
+// slot is before slot (now/DieSlotSeconds), the longest due first. The caller
+// ends those whose time is over (SweepEnd) and moves the others (Reslot).
+func (s *Store) DueSessions(ctx context.Context, slot int64, limit int) ([]SessionView, error) {
+	var all []SessionView
+	err := s.readLong(ctx, func(c *conn) (err error) {
+		all, err = s.views(c, c.on(qDue).int(slot).int(int64(limit)), nil)
+		return err
+	})
+	return all, err
+}
+
+// Reslot notes the new earliest second a session may be over; false when it
+// changed since it was read at version.
+func (tx *Tx) Reslot(k SessionKey, version, dies int64) (bool, error) {
+	n, err := bindKey(tx.c.on(qReslot).int(dieSlot(dies)), k).int(version).exec()
+	return n == 1, err
+}
+
+// DeleteEnded removes up to limit rows of sessions that ended KeepEnded ago,
+// or were superseded and are due, and the user sessions they leave empty;
+// slot is now/DieSlotSeconds. It returns how many: fewer than limit means done.
+func (tx *Tx) DeleteEnded(slot int64, limit int) (int, error) {
+	var keys []SessionKey
+	err := tx.c.on(qDueDead).int(slot).int(int64(limit)).each(func(u *cursor) error {
+		k := SessionKey{Shard: u.rInt()}
+		k.SessionID, k.ClientNum, k.Offline = u.rSID(k.Shard), u.rInt(), u.rFlag()
+		keys = append(keys, k)
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, k := range keys {
+		if _, err := bindKey(tx.c.on(qDeadDelete), k).int(slot).exec(); err != nil {
+			return 0, err
+		}
+		if _, err := tx.c.on(qEmptyUserSession).int(k.Shard).sid(k.Shard, k.SessionID).flag(k.Offline).exec(); err != nil {
+			return 0, err
+		}
+	}
+	return len(keys), nil
+}
+
+// DeleteExpired removes revoked token ids and single-use claims that expired
+// before now, up to limit of each. It returns how many.
+func (tx *Tx) DeleteExpired(now int64, limit int) (int, error) {
+	tokens, err := tx.c.on(qExpiredTokens).int(dieSlot(now)).int(int64(limit)).exec()
+	if err != nil {
+		return 0, err
+	}
+	claims, err := tx.c.on(qExpiredClaims).int(dieSlot(now)).int(int64(limit)).exec()
+	return tokens + claims, err
+}
+
+// Lease takes or renews a named lease until a moment; false while another
+// holder has it. Background jobs run under one, so that one node runs them.
+func (s *Store) Lease(ctx context.Context, name, holder string, now, until int64) (held bool, err error) {
+	err = s.Write(ctx, func(tx *Tx) error {
+		n, err := tx.c.on(qLeaseTake).text(holder).int(until).text(name).int(now).exec()
+		if err == nil && n == 0 {
+			n, err = tx.c.on(qLeaseInsert).text(name).text(holder).int(until).exec()
+		}
+		held = n == 1
+		return err
+	})
+	return held && err == nil, err
+}

@@ -1,0 +1,125 @@
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+)
+
+// UnmatchedRoute is the route of requests no pattern matched, in logs and
+// metrics.
+const UnmatchedRoute = "unmatched"
+
+// DefaultTimeout is how long a request may take in all.
+const DefaultTimeout = 30 * time.Second
+
+// ChainOptions set up Chain. Every zero value is usable but Now.
+type ChainOptions struct {
+	Log     *slog.Logger     // nil: no log
+	Now     func() time.Time // required: the clock durations are taken from
+	Rand    io.Reader        // request ids; nil: crypto/rand
+	Timeout time.Duration    // of a whole request; 0: DefaultTimeout
+	Proxy   *ProxyHeaders    // nil: the peer of the connection is the client
+	// Observe is told about every request at its end; nil: nobody is.
+	Observe func(route string, status int, took time.Duration)
+}
+
+type chain struct {
+	next http.Handler
+	opt  ChainOptions
+}
+
+// Chain puts around h what every request needs: an id, a deadline, security
+// headers, recovery from panics and exactly one log line at the end.
+func Chain(h http.Handler, opt ChainOptions) http.Handler {
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	if opt.Rand == nil {
+		opt.Rand = rand.Reader
+	}
+	if opt.Timeout <= 0 {
+		opt.Timeout = DefaultTimeout
+	}
+	return &chain{next: h, opt: opt}
+}
+
+func (c *chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := c.opt.Now()
+	ctx, cancel := context.WithTimeout(r.Context(), c.opt.Timeout)
+	defer cancel()
+	rw := &response{ResponseWriter: w}
+	rw.ev.id = requestID(r, c.opt.Rand)
+	rw.ev.ip = c.opt.Proxy.clientIP(r)
+	rw.ev.route = UnmatchedRoute
+	rw.ctx = eventContext{Context: ctx, ev: &rw.ev}
+	h := w.Header()
+	h["X-Request-Id"] = []string{rw.ev.id}
+	secure(h)
+	defer c.finish(rw, r, start)
+	c.next.ServeHTTP(rw, r.WithContext(&rw.ctx))
+}
+
+// finish recovers, answers a panic with 500, and writes the log line. A panic
+// after the answer has begun cuts the connection, so that nobody takes half an
+// answer for a whole one.
+func (c *chain) finish(rw *response, r *http.Request, start time.Time) {
+	p := recover()
+	abort := p != nil && rw.status != 0
+	if p != nil && p != http.ErrAbortHandler {
+		rw.ev.cause, rw.ev.stack = fmt.Errorf("panic: %v", p), debug.Stack()
+		writeError(rw, wireError(rw.ev.cause))
+	}
+	if p == http.ErrAbortHandler {
+		abort = true
+	}
+	if rw.status == 0 {
+		rw.status = http.StatusOK
+	}
+	rw.ev.canceled = errors.Is(rw.ev.cause, context.Canceled) && r.Context().Err() != nil
+	took := c.opt.Now().Sub(start)
+	rw.line(c.opt.Log, r.Method, took)
+	if c.opt.Observe != nil {
+		c.opt.Observe(rw.ev.route, rw.status, took)
+	}
+	if abort {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// requestID takes the caller's X-Request-Id when it is sane, so that a request
+// can be followed through a proxy, and else makes one.
+func requestID(r *http.Request, random io.Reader) string {
+	if v := r.Header["X-Request-Id"]; len(v) == 1 && saneID(v[0]) {
+		return v[0]
+	}
+	var raw [12]byte
+	if _, err := io.ReadFull(random, raw[:]); err != nil {
+		return "none"
+	}
+	return base64.RawURLEncoding.EncodeToString(raw[:])
+}
+
+func saneID(s string) bool {
+	if len(s) == 0 || len(s) > 64 {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if !alphanumeric(c) && c != '-' && c != '_' && c != '.' {
+			return false
+		}
+	}
+	return true
+}
+
+func alphanumeric(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+}
