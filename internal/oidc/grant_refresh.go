@@ -76,6 +76,8 @@ func (q *request) refreshToken(raw string) (*token.RefreshClaims, error) {
 	switch {
 	case err != nil:
 		return nil, errInvalidRefresh
+	case rt.Confirmation != nil: // bound to a key or certificate nobody checks here
+		return rt, errInvalidRefresh
 	case rt.Typ == "":
 		return rt, model.ErrSessionGone
 	case rt.Typ != token.TypRefresh && rt.Typ != token.TypOffline:
