@@ -299,7 +299,7 @@ func TestHasher_WaitersEndWithTheirContext(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	waiter := make(chan error, 1)
-	go func() { waiter <- h.VerifyNothing(ctx, "pw", cheap) }()
+	go func() { waiter <- h.VerifyNothingUnder(ctx, "pw", cheap) }()
 	cancel()
 	if err := <-waiter; !errors.Is(err, credential.ErrBusy) || !errors.Is(err, context.Canceled) {
 		t.Errorf("VerifyNothing while busy = %v, want ErrBusy and context.Canceled", err)
@@ -314,7 +314,7 @@ func TestHasher_WaitersEndWithTheirContext(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Errorf("Hash of the first = %v", err)
 	}
-	if err := h.VerifyNothing(t.Context(), "pw", cheap); err != nil {
+	if err := h.VerifyNothing(t.Context(), "pw"); err != nil {
 		t.Errorf("VerifyNothing afterwards = %v", err)
 	}
 }

@@ -77,11 +77,18 @@ func (h *Hasher) Verify(ctx context.Context, c model.Credential, password string
 	return true, stored.params != policy.params(), nil
 }
 
-// VerifyNothing takes the time a check under the policy takes, for a user that
-// does not exist or has no password, so that nobody learns which it was.
+// VerifyNothing takes the time a check under the default policy takes, for a
+// user that does not exist or has no password, so that nobody learns which it
+// was.
 //
 // Errors: ErrBusy.
-func (h *Hasher) VerifyNothing(ctx context.Context, password string, policy Policy) error {
+func (h *Hasher) VerifyNothing(ctx context.Context, password string) error {
+	return h.VerifyNothingUnder(ctx, password, Policy{})
+}
+
+// VerifyNothingUnder is VerifyNothing for a realm whose policy is another: its
+// users' hashes take another time.
+func (h *Hasher) VerifyNothingUnder(ctx context.Context, password string, policy Policy) error {
 	if err := h.acquire(ctx); err != nil {
 		return err
 	}

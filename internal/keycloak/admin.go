@@ -66,8 +66,9 @@ func AdminClientFor(realm *model.Realm, newID func() string) (client *model.Clie
 		Extra:      model.Extra{"nodeReRegistrationTimeout": json.RawMessage("0")},
 	}
 	ids, composites := map[string]string{}, map[*model.Role]json.RawMessage{}
-	for _, r := range freshSource(realm.Name, newID).roles {
+	for _, r := range freshSource(realm.Name).roles {
 		if r.owner == "realm-management" && r.r.Name != "realm-admin" {
+			r.r.ID = newID()
 			ids[r.r.Name], composites[r.r] = r.r.ID, r.f.m["composites"]
 			r.r.ClientID = client.ID
 			roles = append(roles, r.r)

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"slices"
 	"sync"
+
+	"github.com/latchkey-id/latchkey/internal/model"
 )
 
 // freshRealm is what Keycloak 26.7.2 creates in every new realm, as a realm
@@ -63,16 +65,24 @@ var settingsAfter = map[string][]string{
 	"internationalizationEnabled": {"supportedLocales", "defaultLocale"},
 }
 
-// freshSource reads the defaults as a document of a realm of that name.
-func freshSource(name string, newID func() string) *source {
+// freshSource reads the defaults as a document of a realm of that name. Ids are
+// empty: whoever takes a thing out of it gives it one, with its mappers.
+func freshSource(name string) *source {
 	quoted, _ := json.Marshal(name)
 	doc := bytes.ReplaceAll(freshRealm, []byte("{{realm}}"), quoted[1:len(quoted)-1])
 	f := body(doc)
-	s := readSource(f, newID)
+	s := readSource(f, func() string { return "" })
 	if f.err != nil {
 		panic(f.err) // embedded, and the name was checked
 	}
 	return s
+}
+
+func identify(id *string, mappers []model.ProtocolMapper, newID func() string) {
+	*id = newID()
+	for i := range mappers {
+		mappers[i].ID = newID()
+	}
 }
 
 // isBuiltIn tells whether clientID is one of the clients every realm has.

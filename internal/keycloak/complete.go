@@ -26,23 +26,24 @@ const (
 //     the document has them (offline_access: and the scope of that name);
 //   - keys (without key material) and client registration policies.
 func (s *source) complete(newID func() string) {
-	d := freshSource(s.realm.Name, newID)
+	d := freshSource(s.realm.Name)
 	master := s.realm.Name == masterName
-	offlineScope := s.addScopes(d)
+	offlineScope := s.addScopes(d, newID)
 	var inDefault []roleKey
-	if s.addRole(d, "", offlineAccess) || offlineScope {
+	if s.addRole(d, "", offlineAccess, newID) || offlineScope {
 		inDefault = append(inDefault, roleKey{"", offlineAccess})
 	}
-	if s.addRole(d, "", umaAuthorization) {
+	if s.addRole(d, "", umaAuthorization, newID) {
 		inDefault = append(inDefault, roleKey{"", umaAuthorization})
 	}
-	inDefault = append(inDefault, s.addClients(d, master)...)
+	inDefault = append(inDefault, s.addClients(d, master, newID)...)
 	s.fixClients(master)
 	s.addDefaultRole(inDefault, newID)
 	for _, t := range []string{model.KeyProviderType, policyType} {
 		if !slices.ContainsFunc(s.components, func(c *componentSource) bool { return c.c.ProviderType == t }) {
 			for _, c := range d.components {
 				if c.c.ProviderType == t {
+					c.c.ID = newID()
 					s.components = append(s.components, c)
 				}
 			}
@@ -72,18 +73,23 @@ func (s *source) client(clientID string) *clientSource {
 }
 
 // addRole adds a default role that is missing.
-func (s *source) addRole(d *source, owner, name string) bool {
+func (s *source) addRole(d *source, owner, name string, newID func() string) bool {
 	if s.role(owner, name) != nil {
 		return false
 	}
-	s.roles = append(s.roles, d.role(owner, name))
+	r := d.role(owner, name)
+	r.r.ID = newID()
+	s.roles = append(s.roles, r)
 	return true
 }
 
 // addScopes tells whether scope offline_access was added.
-func (s *source) addScopes(d *source) bool {
+func (s *source) addScopes(d *source, newID func() string) bool {
 	if !s.scopesGiven {
 		s.scopes, s.defaultScopes, s.optionalScopes = d.scopes, d.defaultScopes, d.optionalScopes
+		for _, x := range s.scopes {
+			identify(&x.s.ID, x.s.ProtocolMappers, newID)
+		}
 		s.scopeMappings = append(s.scopeMappings, mappingsTo(d, "clientScope", offlineAccess)...)
 		s.assignScopes(d.client("account").def, d.client("account").opt)
 		return true
@@ -93,7 +99,9 @@ func (s *source) addScopes(d *source) bool {
 		s.assignScopes(nil, nil)
 		return false
 	}
-	s.scopes = append(s.scopes, d.scopes[slices.IndexFunc(d.scopes, isOffline)])
+	added := d.scopes[slices.IndexFunc(d.scopes, isOffline)]
+	identify(&added.s.ID, added.s.ProtocolMappers, newID)
+	s.scopes = append(s.scopes, added)
 	offline := []item{{path: "defaultOptionalClientScopes", raw: json.RawMessage(`"` + offlineAccess + `"`)}}
 	s.optionalScopes = append(s.optionalScopes, offline...)
 	s.scopeMappings = append(s.scopeMappings, mappingsTo(d, "clientScope", offlineAccess)...)
@@ -124,7 +132,7 @@ func mappingsTo(d *source, member, name string) (out []mappingSource) {
 
 // addClients adds the built-in clients that are missing and returns the roles
 // of theirs that belong in the default role.
-func (s *source) addClients(d *source, master bool) (inDefault []roleKey) {
+func (s *source) addClients(d *source, master bool, newID func() string) (inDefault []roleKey) {
 	given := map[string]bool{}
 	for _, c := range s.clients {
 		given[c.c.ClientID] = true
@@ -134,6 +142,7 @@ func (s *source) addClients(d *source, master bool) (inDefault []roleKey) {
 			return
 		}
 		c := d.client(id)
+		identify(&c.c.ID, c.c.ProtocolMappers, newID)
 		if s.scopesGiven {
 			c.def, c.opt = nil, nil
 		}
@@ -143,12 +152,12 @@ func (s *source) addClients(d *source, master bool) (inDefault []roleKey) {
 	rolesOf := func(owner string) {
 		for _, r := range d.roles {
 			if r.owner == owner {
-				s.addRole(d, owner, r.r.Name)
+				s.addRole(d, owner, r.r.Name, newID)
 			}
 		}
 	}
 	if given["account"] {
-		s.addRole(d, "account", "delete-account")
+		s.addRole(d, "account", "delete-account", newID)
 	} else {
 		add("account")
 		add("account-console")

@@ -71,13 +71,15 @@ func tooDeep(raw []byte, limit int) bool {
 	return false
 }
 
-// compact is raw without white space, for comparison and storage.
+// compact is raw without white space and with HTML escaped, as encoding/json
+// writes it: one form for comparison and storage.
 func compact(raw json.RawMessage) json.RawMessage {
-	var b bytes.Buffer
+	var b, escaped bytes.Buffer
 	if json.Compact(&b, raw) != nil {
 		return raw
 	}
-	return b.Bytes()
+	json.HTMLEscape(&escaped, b.Bytes())
+	return escaped.Bytes()
 }
 
 func indexed(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }

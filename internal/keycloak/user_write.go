@@ -177,11 +177,16 @@ func plausibleEmail(s string) bool {
 		return false
 	}
 	for label := range strings.SplitSeq(domain, ".") {
-		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' || strings.Contains(label, "@") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' || strings.ContainsFunc(label, notInDomain) {
 			return false
 		}
 	}
 	return !strings.HasPrefix(local, ".") && !strings.HasSuffix(local, ".") && !strings.Contains(local, "..")
+}
+
+// notInDomain leaves letters, digits, hyphens and what is not ASCII.
+func notInDomain(c rune) bool {
+	return c < 0x80 && c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z')
 }
 
 // groupByPath looks groups up by path, with or without the leading slash.

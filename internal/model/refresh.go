@@ -36,7 +36,7 @@ func CheckRefresh(cfg *Config, c *Client, t RefreshUse, row *SessionRow, now int
 	}
 	limits := SessionLimits(cfg.Realm, c, s)
 	realmOver := s.LastRefresh+limits.RealmIdle+limits.SlackIdle < now || limits.RealmMax > 0 && limits.RealmMax <= now
-	if !row.UserSessionLive || s.Superseded != nil && s.Superseded.Reason != EndedByConsent || realmOver {
+	if !row.UserSessionLive || s.Superseded != nil || realmOver {
 		return ErrSessionGone
 	}
 	if s.RememberMe && !cfg.Realm.RememberMe {

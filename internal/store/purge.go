@@ -25,14 +25,14 @@ var (
 	qPurgeDelete = stmt("delete purge", `delete from purge where realm = $1 and client = $2 and kind = $3 and at = $4`)
 	qGenDelete   = stmt("delete generations", `delete from generation where realm = $1`)
 
-	qShardUsers       = stmt("realm's users of shard", `select id from users where sk = $1 and realm = $2`)
+	qShardUsers       = stmt("realm's users of shard", `select id from users where sk = $1 and +realm = $2`)
 	qShardNames       = stmt("delete realm's names of shard", `delete from login_name where sk = $1 and realm = $2`)
 	qShardClaims      = stmt("delete realm's claims of shard", `delete from claim where sk = $1 and realm = $2`)
-	qShardEvents      = stmt("delete realm's events of shard", `delete from event where sk = $1 and realm = $2`)
-	qShardAdminEvents = stmt("delete realm's admin events of shard", `delete from admin_event where sk = $1 and realm = $2`)
+	qShardEvents      = stmt("delete realm's events of shard", `delete from event where sk = $1 and +realm = $2`)
+	qShardAdminEvents = stmt("delete realm's admin events of shard", `delete from admin_event where sk = $1 and +realm = $2`)
 	qShardCounts      = stmt("delete realm's counts of shard", `delete from session_count where sk = $1 and realm = $2`)
 
-	qShardClient        = stmt("delete client's sessions of shard", `delete from client_session where sk = $1 and client = $2`)
+	qShardClient        = stmt("delete client's sessions of shard", `delete from client_session where sk = $1 and client = $2 and offline = $3`)
 	qShardClientConsent = stmt("delete client's consents of shard", `delete from consent where sk = $1 and client = $2`)
 	qShardClientCounts  = stmt("delete client's counts of shard", `delete from session_count where sk = $1 and realm = $2 and client = $3`)
 
@@ -139,7 +139,8 @@ func (tx *Tx) purgeShard(p purge, sk int64) (n int, err error) {
 			run(q, p.realm)
 		}
 	case purgeClient:
-		run(qShardClient, p.client)
+		run(qShardClient, p.client, 0)
+		run(qShardClient, p.client, 1)
 		run(qShardClientConsent, p.client)
 		run(qShardClientCounts, p.realm, p.client)
 		run(qShardEmpty, p.realm)

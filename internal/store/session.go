@@ -27,6 +27,14 @@ const sessionJoin = ` from client_session cs
  left join generation gr on gr.realm = us.realm and gr.client = 0
  left join generation gc on gc.realm = us.realm and gc.client = cs.client`
 
+// userSessionsJoin is sessionJoin that begins at the sessions of user $2 in
+// shard $1: a planner without statistics must be told the order.
+const userSessionsJoin = ` from user_session us cross join client_session cs
+ join users u on u.sk = us.sk and u.id = us.user_id
+ left join generation gr on gr.realm = us.realm and gr.client = 0
+ left join generation gc on gc.realm = us.realm and gc.client = cs.client
+ where us.sk = $1 and us.user_id = $2 and cs.sk = us.sk and cs.session_id = us.id and cs.offline = us.offline`
+
 // sessionAlive holds for a session that nothing ended.
 const sessionAlive = `cs.ended is null and cs.rg = coalesce(gr.gen, 0) and cs.cg = coalesce(gc.gen, 0) and cs.ug = u.gen`
 
@@ -44,10 +52,15 @@ var (
 )
 
 // scanSession reads sessionColumns; userLive tells whether the user session
-// lives. The scope comes as its id: its text may need another statement.
+// lives. The scope comes as its id: its text may need another statement. A
+// session id that x has already is not read again.
 func scanSession(u *cursor, x *model.ClientSession) (scope int64, userLive bool, err error) {
 	sk := u.rInt()
-	x.SessionID = u.rSID(sk)
+	if x.SessionID == "" {
+		x.SessionID = u.rSID(sk)
+	} else {
+		u.skip(1)
+	}
 	x.ClientNum = u.rInt()
 	x.Offline = u.rFlag()
 	x.Started = u.rInt()
@@ -110,7 +123,7 @@ func bindKey(u *cursor, k SessionKey) *cursor {
 // SessionForRefresh reads a client session and its user in one statement,
 // also when it has ended: Session.Live and UserSessionLive tell. ErrNotFound.
 func (s *Store) SessionForRefresh(ctx context.Context, k SessionKey) (*model.SessionRow, error) {
-	row := &model.SessionRow{}
+	row := &model.SessionRow{Session: model.ClientSession{SessionID: k.SessionID}}
 	err := s.read(ctx, func(c *conn) error { return s.readSession(c, bindKey(c.on(qSession), k), row, nil) })
 	if err != nil {
 		return nil, err
@@ -121,7 +134,7 @@ func (s *Store) SessionForRefresh(ctx context.Context, k SessionKey) (*model.Ses
 // SessionForAccess is SessionForRefresh that also tells whether the access
 // token's id was revoked, still in one statement.
 func (s *Store) SessionForAccess(ctx context.Context, k SessionKey, jti string) (row *model.SessionRow, revoked bool, err error) {
-	row = &model.SessionRow{}
+	row = &model.SessionRow{Session: model.ClientSession{SessionID: k.SessionID}}
 	err = s.read(ctx, func(c *conn) error {
 		return s.readSession(c, bindKey(c.on(qSessionForAccess).int(shardOfToken(jti)).id(jti), k), row, &revoked)
 	})
@@ -139,6 +152,7 @@ func (s *Store) readSession(c *conn, u *cursor, row *model.SessionRow, revoked *
 		if scope, row.UserSessionLive, err = scanSession(u, &row.Session); err != nil {
 			return err
 		}
+		row.User.ID = row.Session.UserID
 		if err := scanUser(u, &row.User); err != nil {
 			return err
 		}

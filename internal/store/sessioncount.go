@@ -11,9 +11,10 @@ const (
 	// timeColumns are what a Live looks at.
 	timeColumns = `cs.client, cs.offline, cs.started, cs.last_refresh, us.started, us.remember_me`
 
-	// countsNow holds for counters of the current generations.
-	countsNow = `k.rg = coalesce((select g.gen from generation g where g.realm = k.realm and g.client = 0), 0)
- and k.cg = coalesce((select g.gen from generation g where g.realm = k.realm and g.client = k.client), 0)`
+	// countsNow holds for counters of the current generations of realm $1 and
+	// client $2.
+	countsNow = `k.rg = coalesce((select g.gen from generation g where g.realm = $1 and g.client = 0), 0)
+ and k.cg = coalesce((select g.gen from generation g where g.realm = $1 and g.client = $2), 0)`
 
 	// dueMax bounds how many sessions that wait for the sweeper a count looks at.
 	dueMax = 20_000
@@ -22,6 +23,7 @@ const (
 var (
 	qShardLive = stmt("live sessions of shard", `select us.realm, cs.client, cs.offline, cs.rg, cs.cg, count(*)`+sessionJoin+`
  where cs.sk = $1 and `+sessionAlive+` group by us.realm, cs.client, cs.offline, cs.rg, cs.cg`)
+	qGensOfRealm       = stmt("generations of realm", `select client, gen from generation where realm = $1`)
 	qShardCountsDelete = stmt("delete counts of shard", `delete from session_count where sk = $1`)
 )
 
@@ -102,18 +104,7 @@ func (s *Store) SessionStats(ctx context.Context, realm int64, now int64, live f
 		return l == nil || l(cs)
 	}
 	err := s.readOnce(ctx, func(c *conn) error {
-		type group struct {
-			client  int64
-			offline bool
-			n       int64
-		}
-		var groups []group
-		total := int64(0)
-		err := c.on(qCountRealm).int(realm).each(func(u *cursor) error {
-			g := group{u.rInt(), u.rFlag(), u.rInt()}
-			groups, total = append(groups, g), total+g.n
-			return nil
-		})
+		groups, total, err := countsOfRealm(c, realm)
 		if err != nil {
 			return err
 		}
@@ -149,6 +140,34 @@ func (s *Store) SessionStats(ctx context.Context, realm int64, now int64, live f
 		}
 	}
 	return all, nil
+}
+
+type clientCount struct {
+	client  int64
+	offline bool
+	n       int64
+}
+
+// countsOfRealm reads the counters of the current generations.
+func countsOfRealm(c *conn, realm int64) (all []clientCount, total int64, err error) {
+	gens := map[int64]int64{}
+	err = c.on(qGensOfRealm).int(realm).each(func(u *cursor) error {
+		client := u.rInt()
+		gens[client] = u.rInt()
+		return nil
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	err = c.on(qCountRealm).int(realm).each(func(u *cursor) error {
+		x := clientCount{client: u.rInt(), offline: u.rFlag()}
+		rg, cg := u.rInt(), u.rInt()
+		if x.n = u.rInt(); rg == gens[0] && cg == gens[x.client] {
+			all, total = append(all, x), total+x.n
+		}
+		return nil
+	})
+	return all, total, err
 }
 
 // rebuildShards is how many shards RebuildCounts does in one write.

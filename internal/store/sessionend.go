@@ -26,8 +26,8 @@ var (
  left join generation gr on gr.realm = us.realm and gr.client = 0
  where us.sk = $1 and us.user_id = $2 and us.realm = $3 and us.ended is null and us.rg = coalesce(gr.gen, 0) and us.ug = u.gen`)
 
-	qCountsOfUser = stmt("session counts of user", `select cs.client, cs.offline, cs.rg, cs.cg, count(*)`+sessionJoin+`
- where us.sk = $1 and us.user_id = $2 and us.realm = $3 and `+sessionAlive+` group by cs.client, cs.offline, cs.rg, cs.cg`)
+	qCountsOfUser = stmt("session counts of user", `select cs.client, cs.offline, cs.rg, cs.cg, count(*)`+userSessionsJoin+`
+ and us.realm = $3 and `+sessionAlive+` group by cs.client, cs.offline, cs.rg, cs.cg`)
 
 	qBumpUser = stmt("bump user generation", `update users set gen = gen + 1, gen_at = $1, gen_reason = $2, gen_by = $3
  where sk = $4 and id = $5 and realm = $6`)

@@ -10,8 +10,8 @@ import (
 )
 
 var (
-	qSessionsOfUser = stmt("sessions of user", `select `+sessionColumns+`, us.ip, u.username`+sessionJoin+`
- where us.sk = $1 and us.user_id = $2 and us.offline = $3 and us.realm = $4 and `+sessionAlive)
+	qSessionsOfUser = stmt("sessions of user", `select `+sessionColumns+`, us.ip, u.username`+userSessionsJoin+`
+ and us.offline = $3 and us.realm = $4 and `+sessionAlive)
 
 	qUserSession = stmt("user session", `select us.realm, us.user_id, us.started, us.ip, us.remember_me, us.ended, us.ended_reason, us.ended_by,
  us.rg, coalesce(gr.gen, 0), us.ug, u.gen, gr.ended_at, gr.reason, gr.ended_by, u.gen_at, u.gen_reason, u.gen_by

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/model"
 )
@@ -33,9 +34,13 @@ type userDoc struct {
 	Extra           model.Extra         `json:"extra,omitempty"`
 }
 
-// scanUser reads userColumns.
+// scanUser reads userColumns; an id that x has already is not read again.
 func scanUser(u *cursor, x *model.User) error {
-	x.ID = u.rID()
+	if x.ID == "" {
+		x.ID = u.rID()
+	} else {
+		u.skip(1)
+	}
 	x.RealmNum = u.rInt()
 	x.Username = u.rText()
 	x.Email = u.rText()
@@ -71,11 +76,56 @@ func encodeGrants(g model.Grants) (string, error) {
 	return string(b), err
 }
 
+// decodeGrants reads users.grants. Every refresh does, so that the form in
+// which ids are stored is read without a JSON decoder; any other JSON is too.
 func decodeGrants(text string) (g model.Grants, err error) {
-	if text != "" {
-		err = json.Unmarshal([]byte(text), &g)
+	if text == "" {
+		return g, nil
 	}
+	rest, ok := strings.CutPrefix(text, "{")
+	if ok {
+		g.Roles, rest = cutIDs(rest, `"roles":[`)
+		if len(g.Roles) > 0 {
+			rest = strings.TrimPrefix(rest, ",")
+		}
+		g.Groups, rest = cutIDs(rest, `"groups":[`)
+	}
+	if rest == "}" {
+		return g, nil
+	}
+	g = model.Grants{}
+	err = json.Unmarshal([]byte(text), &g)
 	return g, err
+}
+
+// cutIDs reads a list of plain strings that begins with prefix; when it is
+// not one, nothing is cut.
+func cutIDs(text, prefix string) (ids []string, rest string) {
+	rest, ok := strings.CutPrefix(text, prefix)
+	if !ok {
+		return nil, text
+	}
+	list, rest, ok := strings.Cut(rest, "]")
+	if !ok || strings.IndexByte(list, '\\') >= 0 {
+		return nil, text
+	}
+	ids = make([]string, 0, 1+strings.Count(list, ","))
+	for {
+		var id string
+		if list, ok = strings.CutPrefix(list, `"`); !ok {
+			return nil, text
+		}
+		if id, list, ok = strings.Cut(list, `"`); !ok {
+			return nil, text
+		}
+		ids = append(ids, id)
+		if list == "" {
+			return ids, rest
+		}
+		if list, ok = strings.CutPrefix(list, ","); !ok {
+			return nil, text
+		}
+	}
 }
 
 // encodeUserDoc is users.doc, "" when there is nothing in it.
@@ -101,7 +151,7 @@ func (s *Store) UserByID(ctx context.Context, realm int64, id string) (*model.Us
 func (tx *Tx) UserByID(realm int64, id string) (*model.User, error) { return userByID(tx.c, realm, id) }
 
 func userByID(c *conn, realm int64, id string) (*model.User, error) {
-	x := &model.User{}
+	x := &model.User{ID: id}
 	found, err := c.on(qUser).int(model.ShardOf(id)).id(id).int(realm).first(func(u *cursor) error { return scanUser(u, x) })
 	if err != nil {
 		return nil, err
@@ -183,7 +233,7 @@ func (s *Store) UserAndPassword(ctx context.Context, realm int64, login string, 
 // UserForAccess reads the user of an access token without a session, and
 // whether the token's id was revoked, in one statement. ErrNotFound.
 func (s *Store) UserForAccess(ctx context.Context, realm int64, userID, jti string) (u *model.User, revoked bool, err error) {
-	x := &model.User{}
+	x := &model.User{ID: userID}
 	err = s.read(ctx, func(c *conn) error {
 		found, err := c.on(qUserForAccess).int(shardOfToken(jti)).id(jti).int(model.ShardOf(userID)).id(userID).int(realm).first(func(u *cursor) error {
 			revoked = u.rFlag()

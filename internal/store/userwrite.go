@@ -145,7 +145,7 @@ func without(a, b []string) []string {
 func (tx *Tx) UpdateUser(old, new *model.User, uniqueEmail bool) error {
 	sk := model.ShardOf(old.ID)
 	var version int64
-	stored := &model.User{}
+	stored := &model.User{ID: old.ID}
 	found, err := tx.c.on(qUserVersion).int(sk).id(old.ID).int(old.RealmNum).first(func(u *cursor) error {
 		version = u.rInt()
 		return scanUser(u, stored)

@@ -196,7 +196,7 @@ create table session_count (
   n       bigint  not null,
   primary key (sk, realm, client, offline, rg, cg)
 );
-create index session_count_by_client on session_count (realm, client, offline);
+create index session_count_by_client on session_count (realm, client, offline, rg, cg, sk);
 
 -- Access tokens taken back, until they expire.
 create table revoked_token (
