@@ -23,7 +23,7 @@ const keepEnded = 30 * 24 * 60 * 60 // seconds
 // between wins.
 func (s *Service) Sweep(ctx context.Context, configOf func(realm int64) *model.Config, limit int) (int, error) {
 	now := s.now()
-	due, err := s.Store.DueSessions(ctx, now/store.DieSlotSeconds-1, limit)
+	due, err := s.Store.DueSessions(ctx, now/store.DieSlotSeconds, limit)
 	if err != nil {
 		return 0, fmt.Errorf("read due sessions: %w", err)
 	}
