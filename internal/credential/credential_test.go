@@ -35,15 +35,15 @@ func password(secret, data string) model.Credential {
 	return model.Credential{Type: "password", SecretData: secret, CredentialData: data}
 }
 
-func vectors(t testing.TB) []vector {
-	t.Helper()
+func vectors(tb testing.TB) []vector {
+	tb.Helper()
 	b, err := os.ReadFile("testdata/keycloak-26.7.2.json")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var vs []vector
 	if err := json.Unmarshal(b, &vs); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return vs
 }

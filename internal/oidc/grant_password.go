@@ -82,7 +82,7 @@ func (q *request) fullySetUp(u *model.User) bool {
 func (q *request) verifyPassword(login, password string) (*model.User, error) {
 	u, creds, err := q.e.Store.UserAndPassword(q.ctx, q.snap.Realm.Num, strings.ToLower(login), q.snap.Realm.LoginWithEmailAllowed)
 	if errors.Is(err, store.ErrNotFound) || err == nil && (len(creds) == 0 || u.ServiceClientID != "") {
-		if err := q.e.Hasher.VerifyNothing(q.ctx, password); err != nil {
+		if err := q.e.Hasher.VerifyNothingUnder(q.ctx, password, q.e.Realms.PasswordPolicy(q.snap)); err != nil {
 			return nil, err
 		}
 		return nil, invalidGrant("Invalid user credentials")

@@ -72,13 +72,12 @@ func (c *chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // answer for a whole one.
 func (c *chain) finish(rw *response, r *http.Request, start time.Time) {
 	p := recover()
-	abort := p != nil && rw.status != 0
-	if p != nil && p != http.ErrAbortHandler {
+	err, _ := p.(error)
+	wanted := errors.Is(err, http.ErrAbortHandler)
+	abort := wanted || p != nil && rw.status != 0
+	if p != nil && !wanted {
 		rw.ev.cause, rw.ev.stack = fmt.Errorf("panic: %v", p), debug.Stack()
 		writeError(rw, wireError(rw.ev.cause))
-	}
-	if p == http.ErrAbortHandler {
-		abort = true
 	}
 	if rw.status == 0 {
 		rw.status = http.StatusOK
