@@ -48,7 +48,7 @@ func grantClientCredentials(q *request) (*Answer, error) {
 	roles := q.snap.UserRoles(u.Grants)
 	q.event.e.UserID = u.ID
 	a, err := q.mint(&issue{
-		user: u, roles: roles, scopes: scopes.Granted(q.snap.Config, roles), notes: notes,
+		user: u, roles: roles, scopes: scopes.Granted(q.snap.Config, roles), notes: notes, openID: scopes.OpenID,
 		context: contextOf(c, token.SessionTransient, token.GrantClientCredentials),
 	})
 	if err != nil {

@@ -51,6 +51,12 @@ func grantRefresh(q *request) (*Answer, error) {
 	is := &issue{
 		user: u, roles: roles, scopes: scopes.Granted(q.snap.Config, roles), session: &row.Session, notes: row.Session.Notes,
 		context: contextOf(q.client, sessionCode(offline), token.GrantRefresh), nonce: rt.Nonce, offline: offline,
+		openID: model.HasWord(rt.Scope, "openid"),
+	}
+	if narrow && offline {
+		// Keycloak narrows the access token of an offline session and still
+		// names the whole scope in the answer (recording password-offline, 14).
+		is.answerScope = q.snap.TokenScopes(q.client, rt.Scope, "", false).Granted(q.snap.Config, roles).TokenScope()
 	}
 	if q.client.UseRefreshTokens() {
 		is.refreshJTI, is.refreshScope, is.reuseID = newJTI, rt.Scope, rt.ReuseID

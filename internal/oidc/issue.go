@@ -31,6 +31,9 @@ type issue struct {
 	notes   map[string]string
 	context token.Context // of the access token's jti
 	nonce   string
+	openID  bool // an ID token is wanted
+	// answerScope is the scope member of the answer, "" for that of the token.
+	answerScope string
 
 	// Of the refresh token; none is issued when refreshJTI is empty.
 	refreshJTI   string
@@ -71,10 +74,13 @@ func (q *request) mint(is *issue) (*Answer, error) {
 	}
 	q.event.detail("token_id", tokenID)
 	q.event.detail("scope", a.Scope)
+	if is.answerScope != "" {
+		a.Scope = is.answerScope
+	}
 	if is.session != nil {
 		a.SessionState = is.session.SessionID
 	}
-	if is.scopes.OpenID {
+	if is.openID {
 		if a.IDToken, err = q.mintID(v, is, exp, a.AccessToken); err != nil {
 			return nil, err
 		}
@@ -193,7 +199,7 @@ func (q *request) start(u *model.User, scopes model.ScopeSet, grant string, note
 		return nil, err
 	}
 	is := &issue{
-		user: u, roles: roles, scopes: scopes, notes: notes,
+		user: u, roles: roles, scopes: scopes, notes: notes, openID: scopes.OpenID,
 		context: contextOf(q.client, sessionCode(offline), grant), offline: offline,
 		session: &model.ClientSession{SessionID: sid, Offline: offline, UserStarted: q.now, Started: q.now, LastRefresh: q.now},
 	}

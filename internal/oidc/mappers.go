@@ -86,10 +86,16 @@ func wanted(v *subjectView, m *model.ProtocolMapper, p place) bool {
 	case inID:
 		return on("id.token.claim", false)
 	case inUserinfo:
-		return on("userinfo.token.claim", on("id.token.claim", false))
+		return !tokenOnly[m.Type] && on("userinfo.token.claim", on("id.token.claim", false))
 	default:
 		return on("introspection.token.claim", on("access.token.claim", false))
 	}
+}
+
+// tokenOnly are mappers that never show in userinfo, whatever their switches.
+var tokenOnly = map[string]bool{
+	"oidc-acr-mapper": true, "oidc-allowed-origins-mapper": true, "oidc-sub-mapper": true,
+	"oidc-audience-mapper": true, "oidc-audience-resolve-mapper": true,
 }
 
 // mappersOf lists the client's own mappers and those of the scopes in effect.
