@@ -8,8 +8,9 @@ import (
 	"github.com/latchkey-id/latchkey/internal/model"
 )
 
-// maxURL bounds addresses; Keycloak's columns hold 255 of most of them.
-const maxURL = 2048
+// maxText bounds addresses and descriptions; Keycloak's columns hold 255
+// characters of most of them.
+const maxText = 2048
 
 // uris reads a list of addresses; empty ones are dropped.
 func (f *fields) uris(name string, to *[]string) {
@@ -22,8 +23,8 @@ func (f *fields) uris(name string, to *[]string) {
 		s, good := f.scalar(it, false)
 		switch {
 		case !good || s == "" || slices.Contains(out, s):
-		case len(s) > maxURL:
-			f.failf(it.path, "must not be longer than %d characters", maxURL)
+		case len(s) > maxText:
+			f.failf(it.path, "must not be longer than %d characters", maxText)
 		default:
 			out = append(out, s)
 		}

@@ -131,6 +131,9 @@ func readSettings(f *fields, r *model.Realm, create bool) {
 		}
 	}
 	apply(f, realmMembers, r)
+	if !create {
+		f.drop(exportOnly...) // they have requests of their own
+	}
 	readExtraSettings(f, r)
 }
 
@@ -147,6 +150,8 @@ func readExtraSettings(f *fields, r *model.Realm) {
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		v, def := given[name], defaults[name]
 		switch want := kind(def); {
+		case want != 0 && want != 'n' && want != 'b' && kind(v) != want:
+			f.failf(f.at(name), "must be %s", map[byte]string{'s': "a string", 'a': "a list", 'o': "an object"}[want])
 		case name == "smtpServer":
 			v = keepSecret(v, r.Extra[name])
 		case name == "browserSecurityHeaders":
@@ -161,8 +166,6 @@ func readExtraSettings(f *fields, r *model.Realm) {
 			b := false
 			(&fields{reader: f.reader, path: f.path, m: given}).boolean(name, &b)
 			v = strconv.AppendBool(nil, b)
-		case want != 0 && kind(v) != want:
-			f.failf(f.at(name), "must be %s", map[byte]string{'s': "a string", 'a': "a list", 'o': "an object"}[want])
 		}
 		r.Extra[name] = v
 	}

@@ -117,8 +117,8 @@ func inConfig(cfg *model.Config) roleFinder { return roleFinder{cfg.Client, cfg.
 // readRole reads description, attributes and what no rule reads.
 func readRole(f *fields, r *model.Role) {
 	f.str("description", &r.Description)
-	if len(r.Description) > maxURL {
-		f.failf(f.at("description"), "must not be longer than %d characters", maxURL)
+	if len(r.Description) > maxText {
+		f.failf(f.at("description"), "must not be longer than %d characters", maxText)
 	}
 	if set, _, ok := f.lists("attributes"); ok {
 		r.Attributes = set

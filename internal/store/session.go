@@ -85,7 +85,8 @@ func scanSession(u *cursor, x *model.ClientSession) (scope int64, userLive bool,
 	rg, realmGen := u.rInt(), u.rInt()
 	cg, clientGen := u.rInt(), u.rInt()
 	ug, userGen := u.rInt(), u.rInt()
-	userLive = userLive && u.rInt() == realmGen && u.rInt() == userGen
+	usRG, usUG := u.rInt(), u.rInt()
+	userLive = userLive && usRG == realmGen && usUG == userGen
 	switch {
 	case rg != realmGen:
 		x.Superseded = scanSuperseding(u, 0)

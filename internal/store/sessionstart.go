@@ -109,7 +109,7 @@ func (tx *Tx) replaceSession(sk int64, us *model.UserSession, cs *model.ClientSe
 		version = u.rInt()
 		lived = u.isNull()
 		u.skip(1)
-		lived = lived && g == generations{u.rInt(), u.rInt(), u.rInt()}
+		lived = (generations{u.rInt(), u.rInt(), u.rInt()}) == g && lived
 		return nil
 	})
 	if err != nil {

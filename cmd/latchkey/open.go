@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/latchkey-id/latchkey/internal/credential"
+	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/session"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/token"
+)
+
+// databaseFile is the path in --db; empty only before resolve has checked it.
+func (s *settings) databaseFile() string { return strings.TrimPrefix(s.DB, "sqlite:") }
+
+func (s *settings) instanceKeyFile() string {
+	if s.InstanceKeyFile != "" {
+		return s.InstanceKeyFile
+	}
+	return filepath.Join(filepath.Dir(s.databaseFile()), "instance.key")
+}
+
+// databaseExists tells whether the database file is there and not empty.
+func (s *settings) databaseExists() (bool, error) {
+	info, err := os.Stat(s.databaseFile())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("database: %w", err)
+	case info.IsDir():
+		return false, fmt.Errorf("database %s: is a directory", s.databaseFile())
+	}
+	return info.Size() > 0, nil
+}
+
+// instanceKey reads the instance key; only for a new database it makes one,
+// because what is sealed in an old one opens with its own key alone.
+func (a *app) instanceKey(newDatabase bool) ([]byte, error) {
+	path := a.set.instanceKeyFile()
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !newDatabase {
+		return nil, fmt.Errorf("instance key %s: missing, but database %s exists: put the key back from the backup, or name it with --instance-key-file", path, a.set.databaseFile())
+	}
+	return store.LoadOrCreateInstanceKey(path)
+}
+
+// openStore opens the database. A new one is made, and migrated, only with
+// create. An older schema is refused: `latchkey migrate` is a step of its own,
+// so that an upgrade happens when the operator says so.
+func (a *app) openStore(ctx context.Context, create bool, log *slog.Logger) (*store.Store, error) {
+	exists, err := a.set.databaseExists()
+	if err != nil {
+		return nil, err
+	}
+	if !exists && !create {
+		return nil, notFoundf("no database at %s: name it with --db, or make one with latchkey serve", a.set.databaseFile())
+	}
+	key, err := a.instanceKey(!exists)
+	if err != nil {
+		return nil, err
+	}
+	open := store.Open
+	if !exists {
+		open = store.OpenAndMigrate
+	}
+	st, err := open(ctx, a.set.DB, store.Options{InstanceKey: key, Log: log})
+	switch {
+	case errors.Is(err, store.ErrSchemaOld):
+		return nil, fmt.Errorf("database %s has an older schema than this program: run latchkey migrate --db %s", a.set.databaseFile(), a.set.DB)
+	case errors.Is(err, store.ErrSchemaNew):
+		return nil, fmt.Errorf("database %s has a newer schema than this program: use the version that migrated it, or a later one", a.set.databaseFile())
+	case err != nil:
+		return nil, err
+	}
+	return st, nil
+}
+
+// tools are the services a command works with beside a running server.
+type tools struct {
+	store    *store.Store
+	realms   *realm.Service
+	sessions *session.Service
+}
+
+// withTools opens the database, runs f and closes it again.
+func (a *app) withTools(ctx context.Context, create bool, f func(*tools) error) error {
+	log := slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	st, err := a.openStore(ctx, create, log)
+	if err != nil {
+		return err
+	}
+	t := &tools{
+		store: st,
+		realms: &realm.Service{
+			Store: st, Rand: rand.Reader, Now: a.now, Signer: token.SignerGo, Hasher: credential.NewHasher(1), Log: log,
+		},
+		sessions: &session.Service{Store: st, Rand: rand.Reader, Now: a.now},
+	}
+	if err = t.realms.Load(ctx); err == nil {
+		err = f(t)
+	}
+	if cerr := st.Close(); err == nil && cerr != nil {
+		err = fmt.Errorf("close database: %w", cerr)
+	}
+	return err
+}
+
+// realm finds a realm by name.
+func (t *tools) realm(ctx context.Context, name string) (*realm.Snapshot, error) {
+	var known []string
+	for _, s := range t.realms.Snapshots(ctx) {
+		known = append(known, s.Realm.Name)
+	}
+	there := " (there are none yet)"
+	if len(known) > 0 {
+		there = " (there are: " + strings.Join(known, ", ") + ")"
+	}
+	if name == "" {
+		return nil, usagef("name the realm with --realm%s", there)
+	}
+	snap, err := t.realms.Snapshot(ctx, name)
+	if errors.Is(err, realm.ErrUnknownRealm) {
+		return nil, notFoundf("no realm %q%s", name, there)
+	}
+	return snap, err
+}

@@ -1,0 +1,74 @@
+package server
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/latchkey-id/latchkey/internal/store"
+)
+
+// metrics are this node's own; names are stable.
+type metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.HistogramVec
+}
+
+func newMetrics(st *store.Store) *metrics {
+	m := &metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "latchkey_http_request_duration_seconds",
+			Help:    "Time to answer a request, by route and status.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, 1, 5},
+		}, []string{"route", "status"}),
+	}
+	m.registry.MustRegister(m.requests,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "latchkey_store_write_queue", Help: "Writes waiting for the database's writer.",
+		}, func() float64 { return float64(st.Stats().WriterQueue) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "latchkey_store_statements_total", Help: "Statements run on the database.",
+		}, func() float64 { return float64(st.Stats().Statements) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "latchkey_store_commits_total", Help: "Transactions committed; writes that wait together share one.",
+		}, func() float64 { return float64(st.Stats().Commits) }))
+	return m
+}
+
+func (m *metrics) observe(route string, status int, took time.Duration) {
+	m.requests.WithLabelValues(route, strconv.Itoa(status)).Observe(took.Seconds())
+}
+
+// managementHandler serves /health, /health/live, /health/ready and /metrics,
+// Keycloak's paths.
+func (s *Server) managementHandler(m *metrics) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /health/live", func(w http.ResponseWriter, _ *http.Request) { health(w, true, nil) })
+	ready := func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+		defer cancel()
+		_, err := s.cfg.Store.RealmVersions(ctx)
+		health(w, s.ready.Load() && err == nil, err)
+	}
+	mux.HandleFunc("GET /health", ready)
+	mux.HandleFunc("GET /health/ready", ready)
+	return mux
+}
+
+func health(w http.ResponseWriter, up bool, _ error) {
+	w.Header().Set("Content-Type", "application/json")
+	if !up {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = w.Write([]byte(`{"status":"DOWN","checks":[]}`))
+		return
+	}
+	_, _ = w.Write([]byte(`{"status":"UP","checks":[]}`))
+}

@@ -1,0 +1,159 @@
+// Package server is the composition root: it builds the services and doors
+// from a Config, runs the background jobs and knows how to stop. Everything
+// below gets its clock, randomness and store from here.
+//
+//	Config ─► New ─► Handler (protocol, admin)   ─► public listener
+//	              ├► Management (health, metrics) ─► management listener
+//	              └► Run (version poll, sweeper, purge), until the context ends
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/latchkey-id/latchkey/internal/admin"
+	"github.com/latchkey-id/latchkey/internal/credential"
+	"github.com/latchkey-id/latchkey/internal/oidc"
+	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/session"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/token"
+	"github.com/latchkey-id/latchkey/internal/web"
+)
+
+// Config is what a server is made of. Every field but Store has a usable zero
+// value.
+type Config struct {
+	Store        *store.Store // open and migrated; required
+	PublicURL    string       // issuer base; "" serves loopback hosts only, from their Host
+	RelativePath string       // path prefix, e.g. /auth; "" or "/" for none
+	Signer       token.SignerMode
+	HashWorkers  int // concurrent password hashes; 0: one a CPU
+	Log          *slog.Logger
+	Now          func() time.Time // nil: time.Now
+	Rand         io.Reader        // nil: crypto/rand
+	PresetRSAKey func() string    // for tests: see realm.Service
+}
+
+// Server serves one node.
+type Server struct {
+	Realms   *realm.Service
+	Sessions *session.Service
+
+	cfg        Config
+	handler    http.Handler
+	management http.Handler
+	ready      atomic.Bool
+}
+
+// New builds the services and loads every realm. It makes the master realm in
+// an empty store.
+func New(ctx context.Context, cfg Config) (*Server, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Rand == nil {
+		cfg.Rand = rand.Reader
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.HashWorkers <= 0 {
+		cfg.HashWorkers = runtime.GOMAXPROCS(0)
+	}
+	base, err := web.NewBaseURL(cfg.PublicURL, cfg.RelativePath)
+	if err != nil {
+		return nil, fmt.Errorf("public URL: %w", err)
+	}
+	hasher := credential.NewHasher(cfg.HashWorkers)
+	s := &Server{
+		cfg: cfg,
+		Realms: &realm.Service{
+			Store: cfg.Store, Rand: cfg.Rand, Now: cfg.Now, Signer: cfg.Signer, Hasher: hasher, Log: cfg.Log,
+			PresetRSAKey: cfg.PresetRSAKey,
+		},
+		Sessions: &session.Service{Store: cfg.Store, Rand: cfg.Rand, Now: cfg.Now},
+	}
+	if err := s.Realms.Load(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.Realms.EnsureMaster(ctx); err != nil {
+		return nil, fmt.Errorf("make realm master: %w", err)
+	}
+	mux := web.NewMux()
+	(&oidc.Endpoints{
+		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, Hasher: hasher, Rand: cfg.Rand, Now: cfg.Now, Base: base,
+	}).Routes(mux)
+	(&admin.API{
+		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, Now: cfg.Now, Base: base, Log: cfg.Log,
+	}).Routes(mux)
+	metrics := newMetrics(cfg.Store)
+	s.handler = web.StripRelativePath(cfg.RelativePath, web.Chain(mux, web.ChainOptions{
+		Log: cfg.Log, Now: cfg.Now, Rand: cfg.Rand, Observe: metrics.observe,
+	}))
+	s.management = s.managementHandler(metrics)
+	s.ready.Store(true)
+	return s, nil
+}
+
+// Handler serves the protocol and the admin REST API.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// Management serves health and metrics; it belongs on a port of its own.
+func (s *Server) Management() http.Handler { return s.management }
+
+// Drain makes the readiness check fail, so that a load balancer sends nothing
+// new before the listener closes.
+func (s *Server) Drain() { s.ready.Store(false) }
+
+// Intervals of the jobs. The poll decides how fast another process's change of
+// configuration is seen; sweeping lags are invisible to clients.
+const (
+	pollEvery  = time.Second
+	sweepEvery = 5 * time.Second
+	sweepBatch = 200
+)
+
+// Run runs the background jobs until ctx ends.
+func (s *Server) Run(ctx context.Context) {
+	poll, sweep := time.NewTicker(pollEvery), time.NewTicker(sweepEvery)
+	defer poll.Stop()
+	defer sweep.Stop()
+	for {
+		var err error
+		var job string
+		select {
+		case <-ctx.Done():
+			return
+		case <-poll.C:
+			job, err = "poll", s.Realms.Poll(ctx)
+		case <-sweep.C:
+			job, err = "sweep", s.Sweep(ctx)
+		}
+		if err != nil && !errors.Is(err, context.Canceled) {
+			s.cfg.Log.Error("background job failed", "job", job, "err", err)
+		}
+	}
+}
+
+// Sweep ends expired sessions and removes what is over for good, in small
+// batches, until nothing is due.
+func (s *Server) Sweep(ctx context.Context) error {
+	for {
+		n, err := s.Sessions.Sweep(ctx, s.Realms.ConfigByNum, sweepBatch)
+		if err != nil || n < sweepBatch {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+}
