@@ -82,6 +82,11 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		},
 		Sessions: &session.Service{Store: cfg.Store, Rand: cfg.Rand, Now: cfg.Now},
 	}
+	if n, err := cfg.Store.DropInvisibleRealms(ctx); err != nil {
+		return nil, fmt.Errorf("remove unfinished imports: %w", err)
+	} else if n > 0 {
+		cfg.Log.Warn("removed realms whose import never finished", "realms", n)
+	}
 	if err := s.Realms.Load(ctx); err != nil {
 		return nil, err
 	}
@@ -144,13 +149,20 @@ func (s *Server) Run(ctx context.Context) {
 	}
 }
 
-// Sweep ends expired sessions and removes what is over for good, in small
-// batches, until nothing is due.
+// Sweep ends expired sessions and removes what is over for good, old events
+// too, in small batches, until nothing is due.
 func (s *Server) Sweep(ctx context.Context) error {
 	for {
 		n, err := s.Sessions.Sweep(ctx, s.Realms.ConfigByNum, sweepBatch)
-		if err != nil || n < sweepBatch {
+		if err != nil {
 			return err
+		}
+		m, err := s.Realms.SweepEvents(ctx, sweepBatch)
+		if err != nil {
+			return err
+		}
+		if max(n, m) < sweepBatch {
+			return nil
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
