@@ -6,7 +6,9 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
+	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/latchkey-id/latchkey/internal/keycloak"
 	"github.com/latchkey-id/latchkey/internal/model"
@@ -49,12 +51,27 @@ func (s *Service) clientOf(ctx context.Context, name, id string) (*model.Client,
 	return c, nil
 }
 
-// completeSecret gives a confidential client without a secret one.
-func (s *Service) completeSecret(c *model.Client) (err error) {
-	if c.Secret == "" && keycloak.NeedsSecret(c) {
-		c.Secret, err = newSecret(s.Rand)
+// completeSecret gives a confidential client without a secret one, and notes
+// when, as Keycloak does.
+func (s *Service) completeSecret(c *model.Client) error {
+	if c.Secret != "" || !keycloak.NeedsSecret(c) {
+		return nil
 	}
-	return err
+	secret, err := newSecret(s.Rand)
+	if err != nil {
+		return err
+	}
+	s.setSecret(c, secret)
+	return nil
+}
+
+func (s *Service) setSecret(c *model.Client, secret string) {
+	c.Secret = secret
+	c.Attributes = maps.Clone(c.Attributes)
+	if c.Attributes == nil {
+		c.Attributes = map[string]string{}
+	}
+	c.Attributes["client.secret.creation.time"] = strconv.FormatInt(s.Now().Unix(), 10)
 }
 
 // newSecret is a client secret of 86 characters, as long as Keycloak's.
@@ -204,7 +221,7 @@ func (s *Service) RegenerateSecret(ctx context.Context, name, id string, rec Rec
 			return nil, ErrUnknown
 		}
 		c := *old
-		c.Secret = secret
+		s.setSecret(&c, secret)
 		return &store.ConfigChange{PutClients: []*model.Client{&c}}, nil
 	})
 	return secret, err

@@ -83,9 +83,29 @@ func (s *Service) UpdateUser(ctx context.Context, name, id string, body []byte, 
 		if err != nil {
 			return err
 		}
+		if next.Username != u.Username {
+			// That the name is taken is told before that it may not change.
+			if err := s.usernameFree(ctx, cfg.Realm.Num, next.Username); err != nil {
+				return err
+			}
+			if err := keycloak.CheckUsernameChange(cfg.Realm, u, next); err != nil {
+				return err
+			}
+		}
 		*u = *next
 		return nil
 	})
+}
+
+func (s *Service) usernameFree(ctx context.Context, realm int64, name string) error {
+	_, err := s.Store.UserByUsername(ctx, realm, name)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	}
+	return &store.ConflictError{Kind: "username", Value: name}
 }
 
 // ChangeUser reads a user, lets fn change the given copy and writes it; fn
