@@ -3,6 +3,7 @@ package model
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -74,6 +75,10 @@ func (c *Client) RedirectAllowed(uri string) bool {
 	return false
 }
 
+// wildcardMatches compares a URI with what stands before a registered "*".
+// The authority never grows: "http://host*" does not allow "http://host.evil".
+// Only a private-use scheme registered without one ("myapp://*") allows any,
+// since the whole scheme belongs to the app (RFC 8252 §7.1).
 func wildcardMatches(prefix, uri string) bool {
 	asked, _, _ := strings.Cut(uri, "?")
 	if prefix == "" { // the lone "*": any http(s) URI
@@ -82,17 +87,60 @@ func wildcardMatches(prefix, uri string) bool {
 	if !strings.HasPrefix(asked, prefix) && asked != strings.TrimSuffix(prefix, "/") {
 		return false
 	}
-	// A prefix that ends inside the authority ("http://host*") must not let
-	// the host grow ("http://host.evil"): the authority has to be equal.
 	p, err := url.Parse(prefix)
-	if err != nil {
+	if err != nil || p.Scheme == "" {
 		return false
 	}
 	u, err := url.Parse(asked)
-	if err != nil || u.Scheme != p.Scheme || u.Host != p.Host {
+	if err != nil || u.Scheme != p.Scheme || climbs(u.EscapedPath()) {
 		return false
 	}
-	return !strings.Contains(u.Path, "/../") && !strings.HasSuffix(u.Path, "/..") && !strings.Contains(u.Path, "/./")
+	if u.Scheme == "http" || u.Scheme == "https" {
+		return u.Host != "" && u.Host == p.Host // browsers read "http:/evil" as "http://evil"
+	}
+	return p.Host == "" || u.Host == p.Host
+}
+
+// climbs tells whether a path has a dot segment, also one that shows only when
+// it is decoded again and again or read as having path parameters ("..;"), or
+// a backslash, which many read as a slash.
+func climbs(path string) bool {
+	for range maxDecodings {
+		for segment := range strings.SplitSeq(path, "/") {
+			name, _, _ := strings.Cut(segment, ";")
+			if name == "." || name == ".." || strings.Contains(segment, `\`) {
+				return true
+			}
+		}
+		decoded := decodeOnce(path)
+		if decoded == path {
+			return false
+		}
+		path = decoded
+	}
+	return true
+}
+
+// maxDecodings is more layers of percent encoding than an honest URI has.
+const maxDecodings = 8
+
+// decodeOnce decodes what is percent encoded and leaves what only looks so.
+func decodeOnce(s string) string {
+	if !strings.Contains(s, "%") {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if c, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				b.WriteByte(byte(c))
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
 }
 
 // safeRedirect refuses what browsers and servers read in different ways.

@@ -29,6 +29,10 @@ func (c *Config) RequestScopes(cl *Client, requested string) (set ScopeSet, ok b
 			set.OpenID = true
 			continue
 		}
+		name, parameter, dynamic := strings.Cut(word, ":")
+		if dynamic && name == "organization" && parameter != "" && c.hasScope(cl, name) {
+			continue // asks for one organization; nobody is a member of any here
+		}
 		s := c.scopesByName[word]
 		switch {
 		case s == nil || s.Protocol != "openid-connect":
@@ -41,6 +45,11 @@ func (c *Config) RequestScopes(cl *Client, requested string) (set ScopeSet, ok b
 	}
 	set.sort()
 	return set, true
+}
+
+func (c *Config) hasScope(cl *Client, name string) bool {
+	s := c.scopesByName[name]
+	return s != nil && (slices.Contains(cl.DefaultScopes, s.ID) || slices.Contains(cl.OptionalScopes, s.ID))
 }
 
 // TokenScopes resolves the scope claim of a refresh token at its refresh: the
@@ -159,10 +168,10 @@ func (c *Config) OfflineAllowed(effective map[string]bool) bool {
 // still has the scope and the user still has a role it maps (behaviour §5,
 // GHSA-895x-rfqp-jh5c).
 func (c *Config) OfflineStillGranted(cl *Client, userRoles map[string]bool) bool {
-	s := c.scopesByName[OfflineAccess]
-	if s == nil || !slices.Contains(cl.DefaultScopes, s.ID) && !slices.Contains(cl.OptionalScopes, s.ID) {
+	if !c.hasScope(cl, OfflineAccess) {
 		return false
 	}
+	s := c.scopesByName[OfflineAccess]
 	return len(s.ScopeMappings) == 0 || anyRole(c.Expand(s.ScopeMappings...), userRoles)
 }
 

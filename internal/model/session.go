@@ -152,8 +152,11 @@ func (l Limits) Expired(s *ClientSession, now int64) (reason string, over bool) 
 func AccessTokenExpiry(r *Realm, c *Client, l Limits, now int64) int64 {
 	life := c.Seconds("access.token.lifespan")
 	switch {
-	case life == -1 && l.RealmMax > 0:
-		return l.RealmMax
+	case life == -1: // as long as the session may last; an endless one, as long as a login
+		if l.RealmMax == 0 {
+			return earliest(now+r.SSOSessionMaxLifespan, l.MaxEnd)
+		}
+		return earliest(l.RealmMax, l.MaxEnd)
 	case life <= 0:
 		life = r.AccessTokenLifespan
 	}

@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/store"
@@ -13,11 +14,12 @@ var errInactive = errors.New("token not active")
 // activeToken is a token of this realm that is valid now, with what it belongs
 // to.
 type activeToken struct {
-	claims  *token.AccessClaims
-	client  *model.Client // it was issued to
-	user    *model.User
-	session *model.ClientSession // nil for a transient one
-	offline bool
+	claims      *token.AccessClaims
+	client      *model.Client // it was issued to
+	user        *model.User
+	session     *model.ClientSession // nil for a transient one
+	offline     bool
+	lightweight bool
 }
 
 // active checks a token of ours at now: signature, issuer, expiry, every
@@ -33,8 +35,12 @@ func (q *request) active(raw string) (*activeToken, error) {
 		ac.Exp != 0 && q.now > ac.Exp || ac.Nbf > q.now+notBeforeSkew || ac.Iat < max(q.snap.Realm.NotBefore, t.client.NotBefore) {
 		return nil, errInactive
 	}
+	if strings.EqualFold(ac.Typ, token.TypBearer) {
+		c, _, err := token.ParseJTI(ac.JTI)
+		t.lightweight = err == nil && c.Kind == token.KindLightweight
+	}
 	switch ac.Typ {
-	case token.TypBearer, token.TypOffline:
+	case token.TypBearer, bearerLower, token.TypOffline:
 		t.offline = ofOfflineSession(ac)
 	case token.TypID, token.TypRefresh:
 	default:
@@ -52,10 +58,14 @@ func (q *request) active(raw string) (*activeToken, error) {
 	return t, nil
 }
 
+// bearerLower is typ of access tokens of clients with attribute
+// token.response.type.bearer.lower-case.
+const bearerLower = "bearer"
+
 // ofOfflineSession tells which kind of session a token belongs to. A prefix
 // that is none of Keycloak's means online, where no session will be found.
 func ofOfflineSession(ac *token.AccessClaims) bool {
-	if ac.Typ != token.TypBearer {
+	if !strings.EqualFold(ac.Typ, token.TypBearer) {
 		return ac.Typ == token.TypOffline
 	}
 	c, _, err := token.ParseJTI(ac.JTI)
@@ -73,10 +83,20 @@ func (q *request) attach(t *activeToken, ac *token.AccessClaims) error {
 		return err
 	}
 	row, revoked, err := q.e.Sessions.Access(q.ctx, q.snap.Config, t.client, ac.Sid, ac.Sub, ac.JTI, t.offline)
-	if errors.Is(err, store.ErrNotFound) && ac.Typ == token.TypID {
+	switch {
+	case !errors.Is(err, store.ErrNotFound):
+	case ac.Typ == token.TypID:
 		// An ID token does not say whether its session is an offline one.
 		t.offline = true
 		row, revoked, err = q.e.Sessions.Access(q.ctx, q.snap.Config, t.client, ac.Sid, ac.Sub, ac.JTI, true)
+	case t.offline && ac.Typ != token.TypOffline:
+		// A client without refresh tokens gets an online session and, as from
+		// Keycloak, an access token that names an offline one.
+		t.offline = false
+		row, revoked, err = q.e.Sessions.Access(q.ctx, q.snap.Config, t.client, ac.Sid, ac.Sub, ac.JTI, false)
+		if err == nil && row.Session.Notes[noteOfflineAsOnline] == "" {
+			return errInactive
+		}
 	}
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, model.ErrSessionGone), err == nil && revoked:
@@ -89,6 +109,10 @@ func (q *request) attach(t *activeToken, ac *token.AccessClaims) error {
 	t.user, t.session = &row.User, &row.Session
 	return nil
 }
+
+// noteOfflineAsOnline marks the online session of a login that asked for
+// offline access at a client that gets no refresh tokens.
+const noteOfflineAsOnline = "offline_without_refresh"
 
 // view is what mappers read for an active token; scope is the token's own.
 func (q *request) view(t *activeToken, scope string) *subjectView {

@@ -30,9 +30,7 @@ func (q *request) authenticateClient() error {
 	posted := q.form.Get("client_id")
 	assertion := q.form.Get("client_assertion")
 	switch {
-	case basic && posted != "" && posted != id:
-		return invalidClient()
-	case basic:
+	case basic && (posted == "" || posted == id):
 	case assertion != "" && q.form.Get("client_assertion_type") == jwtBearer:
 		_, sub, err := token.AssertionSubject(assertion)
 		if err != nil {

@@ -31,7 +31,7 @@ func grantPassword(q *request) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	username := strings.TrimSpace(q.form.Get("username"))
+	username := q.form.Get("username")
 	if username == "" {
 		return nil, web.OAuthError(http.StatusUnauthorized, "invalid_request", "Missing parameter: username")
 	}
@@ -59,12 +59,12 @@ func grantPassword(q *request) (*Answer, error) {
 // requestedScopes resolves the scope parameter; an unknown word is refused
 // with the whole parameter (behaviour §0a).
 func (q *request) requestedScopes() (model.ScopeSet, error) {
-	requested := q.form.Get("scope")
-	set, ok := q.snap.RequestScopes(q.client, requested)
-	if !ok {
-		return set, web.OAuthError(http.StatusBadRequest, "invalid_scope", "Invalid scopes: "+requested)
+	requested, sent := q.form.Lookup("scope")
+	if !sent {
+		set, _ := q.snap.RequestScopes(q.client, "")
+		return set, nil
 	}
-	return set, nil
+	return q.resolveScope(requested)
 }
 
 // fullySetUp tells whether nothing is left that only a browser can do:

@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/session"
@@ -54,9 +55,10 @@ func grantRefresh(q *request) (*Answer, error) {
 		openID: model.HasWord(rt.Scope, "openid"),
 	}
 	if narrow && offline {
-		// Keycloak narrows the access token of an offline session and still
-		// names the whole scope in the answer (recording password-offline, 14).
-		is.answerScope = q.snap.TokenScopes(q.client, rt.Scope, "", false).Granted(q.snap.Config, roles).TokenScope()
+		// Keycloak narrows only the access token of an offline session: the ID
+		// token and the answer show the whole scope (password-offline, 14).
+		whole := q.snap.TokenScopes(q.client, rt.Scope, "", false).Granted(q.snap.Config, roles)
+		is.whole = &whole
 	}
 	if q.client.UseRefreshTokens() {
 		is.refreshJTI, is.refreshScope, is.reuseID = newJTI, rt.Scope, rt.ReuseID
@@ -105,10 +107,20 @@ const notBeforeSkew = 10
 
 // checkScope refuses a scope parameter with a word the client does not have.
 func (q *request) checkScope(requested string) error {
-	if _, ok := q.snap.RequestScopes(q.client, requested); !ok || requested == "" {
-		return web.OAuthError(http.StatusBadRequest, "invalid_scope", "Invalid scopes: "+requested)
+	_, err := q.resolveScope(requested)
+	return err
+}
+
+// resolveScope resolves a scope parameter that was sent. Words stand one space
+// apart: an empty word is no scope, but spaces at the end are (measured).
+func (q *request) resolveScope(requested string) (model.ScopeSet, error) {
+	trimmed := strings.TrimRight(requested, " ")
+	if requested != "" && (trimmed == "" || !strings.HasPrefix(trimmed, " ") && !strings.Contains(trimmed, "  ")) {
+		if set, ok := q.snap.RequestScopes(q.client, trimmed); ok {
+			return set, nil
+		}
 	}
-	return nil
+	return model.ScopeSet{}, web.OAuthError(http.StatusBadRequest, "invalid_scope", "Invalid scopes: "+requested)
 }
 
 // checkConsent refuses when a scope in effect was not consented to.

@@ -67,23 +67,27 @@ func inactive(w http.ResponseWriter) error {
 // not see it.
 func (q *request) introspection(t *activeToken, hint string) map[string]any {
 	refresh := t.claims.Typ == token.TypOffline || t.claims.Typ == token.TypRefresh
-	if refresh && (hint != "refresh_token" || t.client != q.client || q.usedUp(t)) {
-		return nil
-	}
-	if !refresh && !slices.Contains(t.claims.Aud, q.client.ClientID) {
+	if refresh != (hint == "refresh_token") || refresh && (t.client != q.client || q.usedUp(t)) {
 		return nil
 	}
 	out := mapped(q.view(t, t.claims.Scope), inIntrospection)
-	audience, _ := out["aud"].([]string)
+	resolved, _ := out["aud"].([]string)
+	audience := slices.Clone(resolved)
 	for _, a := range t.claims.Aud {
 		if !slices.Contains(audience, a) {
 			audience = append(audience, a)
 		}
 	}
+	// A lightweight token carries no audience: the mappers' counts for it.
+	visible := t.claims.Aud
+	if t.lightweight {
+		visible = audience
+	}
+	if !refresh && !slices.Contains(visible, q.client.ClientID) {
+		return nil
+	}
 	for name, raw := range t.claims.All {
-		switch name {
-		case "aud", "aud_x", "prov", "reuse_id":
-		default:
+		if t.claims.Typ != token.TypID && !refreshOnly[name] || t.claims.Typ == token.TypID && idKept[name] {
 			out[name] = raw
 		}
 	}
@@ -96,6 +100,17 @@ func (q *request) introspection(t *activeToken, hint string) map[string]any {
 		delete(out, "scope")
 	}
 	return out
+}
+
+// refreshOnly are claims of refresh tokens that are nobody's business; aud is
+// written apart.
+var refreshOnly = map[string]bool{"aud": true, "aud_x": true, "prov": true, "reuse_id": true}
+
+// idKept are the claims of an ID token that its introspection shows as they
+// are; the others are the access token's (measured).
+var idKept = map[string]bool{
+	"exp": true, "iat": true, "nbf": true, "auth_time": true, "jti": true, "iss": true, "sub": true, "typ": true,
+	"azp": true, "sid": true, "nonce": true, "acr": true,
 }
 
 // usedUp tells whether rotation would refuse the refresh token now.

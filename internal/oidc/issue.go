@@ -3,6 +3,7 @@ package oidc
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/token"
@@ -32,8 +33,9 @@ type issue struct {
 	context token.Context // of the access token's jti
 	nonce   string
 	openID  bool // an ID token is wanted
-	// answerScope is the scope member of the answer, "" for that of the token.
-	answerScope string
+	// whole is the scope the ID token and the answer show where the access
+	// token was narrowed; nil: the same.
+	whole *model.ScopeSet
 
 	// Of the refresh token; none is issued when refreshJTI is empty.
 	refreshJTI   string
@@ -60,7 +62,7 @@ func (q *request) mint(is *issue) (*Answer, error) {
 	setAudience(access, audience)
 	tokenID := is.context.JTI(token.NewJTI(q.e.Rand))
 	access["exp"], access["iat"], access["iss"], access["jti"] = exp, q.now, q.issuer, tokenID
-	access["typ"], access["azp"], access["scope"] = token.TypBearer, c.ClientID, is.scopes.TokenScope()
+	access["typ"], access["azp"], access["scope"] = tokenType(c), c.ClientID, is.scopes.TokenScope()
 	if is.session != nil {
 		access["sid"] = is.session.SessionID
 	}
@@ -74,8 +76,9 @@ func (q *request) mint(is *issue) (*Answer, error) {
 	}
 	q.event.detail("token_id", tokenID)
 	q.event.detail("scope", a.Scope)
-	if is.answerScope != "" {
-		a.Scope = is.answerScope
+	if is.whole != nil {
+		a.Scope = is.whole.TokenScope()
+		v.scopes, v.roles = *is.whole, q.snap.EffectiveRoles(c, *is.whole, is.roles)
 	}
 	if is.session != nil {
 		a.SessionState = is.session.SessionID
@@ -198,9 +201,16 @@ func (q *request) start(u *model.User, scopes model.ScopeSet, grant string, note
 	if err != nil {
 		return nil, err
 	}
+	if asked && !refreshes {
+		notes = maps.Clone(notes)
+		if notes == nil {
+			notes = map[string]string{}
+		}
+		notes[noteOfflineAsOnline] = "true"
+	}
 	is := &issue{
 		user: u, roles: roles, scopes: scopes, notes: notes, openID: scopes.OpenID,
-		context: contextOf(q.client, sessionCode(offline), grant), offline: offline,
+		context: contextOf(q.client, sessionCode(asked), grant), offline: offline,
 		session: &model.ClientSession{SessionID: sid, Offline: offline, UserStarted: q.now, Started: q.now, LastRefresh: q.now},
 	}
 	in := sessionStart(is, q.ip)

@@ -19,10 +19,8 @@ func (e *Endpoints) logout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := q.parseForm(); errors.Is(err, web.ErrDuplicated) {
-		return errDuplicated()
-	} else if err != nil {
-		return err
+	if err := q.parseForm(); err != nil && !errors.Is(err, web.ErrDuplicated) {
+		return err // of a repeated parameter the first counts, as in Keycloak
 	}
 	q.begin("LOGOUT")
 	if err := q.authenticateClient(); err != nil {

@@ -406,7 +406,9 @@ func mapGroups(v *subjectView, m *model.ProtocolMapper, out claims) {
 			values = append(values, v.cfg.GroupPath(g))
 		}
 	}
-	setPath(out, splitClaim(m.Config["claim.name"]), values)
+	if len(values) > 0 {
+		setPath(out, splitClaim(m.Config["claim.name"]), values)
+	}
 }
 
 // setClaim converts values by jsonType.label and multivalued and puts them at

@@ -3,6 +3,7 @@ package oidc
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/session"
@@ -48,7 +49,7 @@ func (e *Endpoints) revoke(w http.ResponseWriter, r *http.Request) error {
 		return q.notRevoked(w)
 	}
 	switch ac.Typ {
-	case token.TypRefresh, token.TypOffline, token.TypBearer:
+	case token.TypRefresh, token.TypOffline, token.TypBearer, bearerLower:
 	default:
 		return q.refuse(web.OAuthError(http.StatusBadRequest, "unsupported_token_type", "Unsupported token type"))
 	}
@@ -86,7 +87,7 @@ func (q *request) revokeToken(ac *token.AccessClaims) (done bool, err error) {
 	}
 	q.event.e.UserID = userID
 	q.event.detail("revoked_client", q.client.ClientID)
-	if ac.Typ == token.TypBearer {
+	if strings.EqualFold(ac.Typ, token.TypBearer) {
 		q.event.detail("token_id", ac.JTI)
 		return true, q.e.Store.Write(q.ctx, func(tx *store.Tx) error {
 			if err := tx.RevokeToken(ac.JTI, max(ac.Exp, q.now+10)); err != nil {

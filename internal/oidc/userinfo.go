@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/token"
@@ -34,7 +35,7 @@ func (e *Endpoints) userinfo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil && !errors.Is(err, errInactive) {
 		return err
 	}
-	if err != nil || t.claims.Typ != token.TypBearer || t.claims.Sub == "" {
+	if err != nil || !strings.EqualFold(t.claims.Typ, token.TypBearer) || t.claims.Sub == "" {
 		return q.challenge(w, http.StatusUnauthorized, "invalid_token", "Token verification failed")
 	}
 	if !model.HasWord(t.claims.Scope, "openid") {
