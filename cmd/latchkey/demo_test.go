@@ -84,6 +84,26 @@ func TestServeDemo_SecondStartFindsTheData(t *testing.T) {
 	}
 }
 
+// TestServe_KillLosesNothing: what was acknowledged survives kill -9.
+func TestServe_KillLosesNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := serve(t, dir, nil, "--demo")
+	kept, ended := p.offlineToken(t, "offline_access").text("refresh_token"), p.offlineToken(t, "offline_access").text("refresh_token")
+	if a := p.post(t, "revoke", url.Values{"token": {ended}}); a.status != http.StatusOK {
+		t.Fatalf("revoke = %d %s", a.status, a.raw)
+	}
+	if err := p.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	p.wait(t)
+	again := serve(t, dir, nil, "--listen", strings.TrimPrefix(p.url, "http://"))
+	if a := again.refresh(t, kept); a.status != http.StatusOK {
+		t.Errorf("refresh after a kill = %d %s", a.status, a.raw)
+	}
+	refuses(t, again, ended)
+}
+
 func TestServe_FilesAreForTheOwnerOnly(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -175,6 +195,9 @@ func TestServe_OlderTutorial(t *testing.T) {
 	active := p.post(t, "token/introspect", url.Values{"token": {access}})
 	if active.body["active"] != true || active.text("username") != "user1" {
 		t.Errorf("introspection = %s, want active, of user1", active.raw)
+	}
+	if a := p.post(t, "token/introspect", url.Values{"token": {offline}, "token_type_hint": {"refresh_token"}}); a.body["active"] != true || a.text("token_type") != "Offline" {
+		t.Errorf("introspection of the offline token = %s, want active, Offline", a.raw)
 	}
 	if info := get(t, p.url+"/realms/demo/protocol/openid-connect/userinfo", access); info.status != http.StatusOK || info.text("preferred_username") != "user1" {
 		t.Errorf("userinfo = %d %s, want that of user1", info.status, info.raw)

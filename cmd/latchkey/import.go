@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -26,6 +28,8 @@ leaves nothing behind.
 
 A realm of that name must not exist. A server that runs on the database serves
 the new realm within about a second. A new database is made when there is none.
+Do not start a server on the database while an import runs: at its start a
+server removes what unfinished imports left.
 
 The console's export leaves out users and masks secrets: prefer kc.sh export.`
 
@@ -55,6 +59,9 @@ func (a *app) importFile(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
+	// A signal undoes what is stored so far; killed, it is undone by the next start of a server.
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	return a.withTools(ctx, true, func(t *tools) error {
 		if err := t.realms.EnsureMaster(ctx); err != nil {
 			return err
@@ -88,6 +95,8 @@ func (a *app) importRealm(ctx context.Context, realms *realm.Service, path strin
 		return "", fmt.Errorf("%s: %w", path, doc)
 	case errors.As(err, &conflict):
 		return "", fmt.Errorf("%s: %w", path, conflict)
+	case errors.Is(err, context.Canceled):
+		return "", fmt.Errorf("import %s: interrupted, nothing was imported", path)
 	case err != nil:
 		return "", fmt.Errorf("import %s: %w", path, err)
 	}

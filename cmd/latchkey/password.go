@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"golang.org/x/term"
 )
@@ -21,6 +23,7 @@ func (a *app) readPassword(username string) (string, error) {
 		return checkPassword(readLine(a.in))
 	}
 	fd := int(a.in.(*os.File).Fd())
+	defer restoreOnSignal(fd)()
 	ask := func(prompt string) (string, error) {
 		fmt.Fprint(a.err, prompt)
 		raw, err := term.ReadPassword(fd)
@@ -36,6 +39,27 @@ func (a *app) readPassword(username string) (string, error) {
 		err = errors.New("the two passwords differ: nothing was changed")
 	}
 	return first, err
+}
+
+// restoreOnSignal shows typing again should a signal end the program while a
+// password is typed.
+func restoreOnSignal(fd int) (done func()) {
+	state, err := term.GetState(fd)
+	if err != nil {
+		return func() {}
+	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		if _, got := <-signals; got {
+			_ = term.Restore(fd, state)
+			os.Exit(exitFailed)
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(signals)
+	}
 }
 
 func readLine(r io.Reader) (string, error) {

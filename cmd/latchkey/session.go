@@ -50,7 +50,8 @@ func newSessionList(a *app) *cobra.Command {
   latchkey session list --realm demo --client offline-access-portal --first 100
 
   # Next: end the first one
-  latchkey session revoke "$(latchkey session list --realm demo --max 1 | awk 'NR == 2 {print $1}')"`,
+  ID=$(latchkey session list --realm demo --max 1 | awk 'NR == 2 {print $1}')
+  latchkey session revoke "$ID"`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.first < 0 || f.max < 1 {
