@@ -5,7 +5,8 @@
 #   make lint     gofmt, go vet, staticcheck, golangci-lint
 #   make race     the suite under the race detector (needs a C compiler)
 #   make fuzz     every fuzz target for FUZZTIME
-#   make bench    every benchmark
+#   make bench    the refresh path over HTTP, measured from outside (BENCHFLAGS=--help)
+#   make microbench  every Go benchmark
 #   make vuln     known vulnerabilities in what is linked
 #   make build    bin/latchkey;  make cross  the same for four systems
 
@@ -20,11 +21,12 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 
 PACKAGES ?= ./...
 TESTFLAGS ?=
+BENCHFLAGS ?=
 FUZZTIME ?= 30s
 FUZZJOBS ?= 2
 PLATFORMS := linux/amd64 linux/arm64 darwin/arm64 windows/amd64
 
-.PHONY: test lint fmt vet staticcheck golangci race fuzz bench build cross vuln check-go check-cc
+.PHONY: test lint fmt vet staticcheck golangci race fuzz bench microbench build cross vuln check-go check-cc
 
 test: check-go
 	go test $(TESTFLAGS) $(PACKAGES)
@@ -50,6 +52,9 @@ fuzz: check-go
 	@.ci/fuzz $(FUZZTIME) $(FUZZJOBS) $(PACKAGES)
 
 bench: check-go
+	go run ./internal/bench $(BENCHFLAGS)
+
+microbench: check-go
 	go test -run '^$$' -bench . -benchmem $(TESTFLAGS) $(PACKAGES)
 
 build: check-go

@@ -2,7 +2,6 @@ package oidc
 
 import (
 	"encoding/json"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -525,6 +524,3 @@ func joinAny(values []any) string {
 	}
 	return strings.Join(parts, " ")
 }
-
-// merge copies b's members into a.
-func (a claims) merge(b claims) { maps.Copy(a, b) }

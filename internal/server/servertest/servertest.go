@@ -68,7 +68,6 @@ type Option func(*options)
 
 type options struct {
 	config server.Config
-	log    *slog.Logger
 }
 
 // WithConfig lets a test change the configuration before the server is made.
