@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/latchkey-id/latchkey/internal/model"
@@ -43,23 +42,17 @@ func (s *Service) EndUserSession(ctx context.Context, shard int64, sessionID str
 // whole user session ends. Ending an offline share detaches the online twin's
 // share of the same client too (behaviour §6.2).
 func (s *Service) EndClient(ctx context.Context, key store.SessionKey, reason, by string, rec Record) (ended bool, err error) {
-	_, rest, err := s.Store.FindUserSession(ctx, key.Shard, key.SessionID, key.Offline)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return false, fmt.Errorf("read session: %w", err)
-	}
-	last := true
-	for _, cs := range rest {
-		if cs.ClientNum != key.ClientNum && cs.Live() {
-			last = false
-		}
-	}
 	e := s.ending(reason, by)
 	err = s.Store.Write(ctx, func(tx *store.Tx) error {
 		var err error
 		if ended, err = tx.EndClientSession(key, e); err != nil || !ended {
 			return err
 		}
-		if last {
+		rest, err := tx.LiveClientSessions(key.Shard, key.SessionID, key.Offline)
+		if err != nil {
+			return err
+		}
+		if rest == 0 {
 			if _, err := tx.EndUserSession(key.Shard, key.SessionID, key.Offline, e); err != nil {
 				return err
 			}

@@ -26,17 +26,17 @@ var (
  where g.group_id = $1 and u.realm = $2 order by g.sk, g.user_id limit $3 offset $4 `+allShards)
 
 	qSessionsOfClient = stmt("sessions of client", `select `+sessionColumns+`, us.ip, u.username`+sessionJoin+`
- where cs.client = $1 and cs.offline = $2 and cs.sk >= $3 and cs.sk <= $4 and us.realm = $5 and `+sessionAlive+`
+ where cs.client = $1 and cs.offline = $2 and cs.sk >= $3 and cs.sk <= $4 and us.realm = $5 and cs.rg = $6 and cs.cg = $7 and `+sessionAlive+`
  order by cs.sk, cs.session_id `+allShards)
 
 	qTimesOfClient = stmt("times of client's sessions", `select `+timeColumns+sessionJoin+`
- where cs.client = $1 and cs.offline = $2 and us.realm = $3 and `+sessionAlive+` `+allShards)
+ where cs.client = $1 and cs.offline = $2 and us.realm = $3 and cs.rg = $4 and cs.cg = $5 and `+sessionAlive+` `+allShards)
 
 	qDueTimesOfClient = stmt("times of client's due sessions", `select `+timeColumns+sessionJoin+`
- where cs.die_slot <= $1 and +cs.client = $2 and +cs.offline = $3 and us.realm = $4 and `+sessionAlive+` limit $5 `+allShards)
+ where cs.die_slot >= 0 and cs.die_slot <= $1 and +cs.client = $2 and +cs.offline = $3 and us.realm = $4 and `+sessionAlive+` limit $5 `+allShards)
 
 	qDueTimesOfRealm = stmt("times of realm's due sessions", `select `+timeColumns+sessionJoin+`
- where cs.die_slot <= $1 and us.realm = $2 and `+sessionAlive+` limit $3 `+allShards)
+ where cs.die_slot >= 0 and cs.die_slot <= $1 and us.realm = $2 and `+sessionAlive+` limit $3 `+allShards)
 
 	qCountByShard = stmt("session counts by shard", `select k.sk, k.n from session_count k
  where k.realm = $1 and k.client = $2 and `+countsNow+` and k.offline = $3 and k.n > 0 order by k.sk `+allShards)
@@ -48,15 +48,10 @@ var (
  where k.realm = $1 group by k.client, k.offline, k.rg, k.cg `+allShards)
 
 	qDue = stmt("due sessions", `select `+sessionColumns+`, us.ip, u.username`+sessionJoin+`
- where cs.die_slot < $1 and `+sessionAlive+` order by cs.die_slot limit $2 `+allShards)
+ where cs.die_slot >= 0 and cs.die_slot < $1 order by cs.die_slot limit $2 `+allShards)
 
-	qDueDead = stmt("due dead sessions", `select cs.sk, cs.session_id, cs.client, cs.offline from client_session cs
- left join user_session us on us.sk = cs.sk and us.id = cs.session_id and us.offline = cs.offline
- left join users u on u.sk = us.sk and u.id = us.user_id
- left join generation gr on gr.realm = us.realm and gr.client = 0
- left join generation gc on gc.realm = us.realm and gc.client = cs.client
- where cs.die_slot < $1 and (cs.ended is not null or u.id is null or cs.ug <> u.gen
-  or cs.rg <> coalesce(gr.gen, 0) or cs.cg <> coalesce(gc.gen, 0)) limit $2 `+allShards)
+	qEndedBefore = stmt("sessions ended before", `select cs.sk, cs.session_id, cs.client, cs.offline from client_session cs
+ where cs.die_slot < 0 and cs.die_slot > $1 limit $2 `+allShards)
 
 	qExpiredTokens = stmt("expired revoked tokens", `delete from revoked_token where (sk, jti) in
  (select r.sk, r.jti from revoked_token r where r.die_slot < $1 limit $2) `+allShards)

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -99,6 +100,27 @@ func TestSessionsOfClient_PagesAndCounts(t *testing.T) {
 	}
 }
 
+func TestReads_EndWithTheirContext(t *testing.T) {
+	t.Parallel()
+	s := manySessions(t, 300, far)
+	for range 10 { // more than there are connections: each must come back usable
+		ctx, cancel := context.WithCancel(t.Context())
+		n := 0
+		_, err := s.SessionsOfClient(ctx, 1, 3, true, 0, -1, func(*model.ClientSession) bool {
+			n++
+			cancel()
+			return true
+		})
+		if !errors.Is(err, context.Canceled) || n > 250 {
+			t.Errorf("after %d rows: %v", n, err)
+		}
+		cancel()
+	}
+	if got := pages(t, s, 100, nil); got != 300 {
+		t.Errorf("afterwards pages hold %d", got)
+	}
+}
+
 func TestSessionsOfUser_OldestFirst(t *testing.T) {
 	t.Parallel()
 	s := storetest.Open(t)
@@ -180,17 +202,36 @@ func TestSweep_EndsMovesAndDeletes(t *testing.T) {
 		})
 		return n
 	}
-	if n := remove(now + store.KeepEnded - day); n != 0 {
-		t.Errorf("%d removed while kept", n)
+	if n := remove(now); n != 0 {
+		t.Errorf("%d removed in the slot they ended in", n)
 	}
-	if n := remove(now + store.KeepEnded + day); n != 1 {
+	if n := remove(now + store.DieSlotSeconds); n != 1 {
 		t.Errorf("%d removed", n)
 	}
 	if _, _, err := s.FindUserSession(t.Context(), model.ShardOf(alice().ID), due[0].SessionID, true); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("user session of the removed: %v", err)
 	}
-	write(t, s, func(tx *store.Tx) error { return tx.EndRealmSessions(1, e) })
-	if n := remove(now); n != 1 { // the superseded one that was due; the moved one is not yet
+	mass := model.Ending{At: now, Reason: model.EndedByRealmLogout}
+	write(t, s, func(tx *store.Tx) error { return tx.EndRealmSessions(1, mass) })
+	superseded, err := s.DueSessions(t.Context(), slot, 10)
+	if err != nil || len(superseded) != 1 || superseded[0].Live() {
+		t.Fatalf("due after a mass ending: %v, %v", superseded, err)
+	}
+	k := store.KeyOf(&superseded[0].ClientSession)
+	write(t, s, func(tx *store.Tx) error {
+		ok, err := tx.SweepEnd(k, superseded[0].Version, e)
+		if ok {
+			t.Error("a superseded session ends again")
+		}
+		return err
+	})
+	if row := refresh(t, s, &superseded[0].ClientSession); row.Session.Ended == nil || *row.Session.Ended != mass {
+		t.Errorf("swept after a mass ending: %+v", row.Session.Ended)
+	}
+	if due, err := s.DueSessions(t.Context(), slot, 10); err != nil || len(due) != 0 {
+		t.Errorf("still due: %v, %v", due, err)
+	}
+	if n := remove(now + store.DieSlotSeconds); n != 1 {
 		t.Errorf("%d superseded removed", n)
 	}
 	if count(t, s, 3, true) != 0 {

@@ -32,7 +32,7 @@ var (
 	qShardAdminEvents = stmt("delete realm's admin events of shard", `delete from admin_event where sk = $1 and +realm = $2`)
 	qShardCounts      = stmt("delete realm's counts of shard", `delete from session_count where sk = $1 and realm = $2`)
 
-	qShardClient        = stmt("delete client's sessions of shard", `delete from client_session where sk = $1 and client = $2 and offline = $3`)
+	qShardClient        = stmt("delete client's sessions of shard", `delete from client_session where sk = $1 and +client = $2`)
 	qShardClientConsent = stmt("delete client's consents of shard", `delete from consent where sk = $1 and client = $2`)
 	qShardClientCounts  = stmt("delete client's counts of shard", `delete from session_count where sk = $1 and realm = $2 and client = $3`)
 
@@ -139,8 +139,7 @@ func (tx *Tx) purgeShard(p purge, sk int64) (n int, err error) {
 			run(q, p.realm)
 		}
 	case purgeClient:
-		run(qShardClient, p.client, 0)
-		run(qShardClient, p.client, 1)
+		run(qShardClient, p.client)
 		run(qShardClientConsent, p.client)
 		run(qShardClientCounts, p.realm, p.client)
 		run(qShardEmpty, p.realm)

@@ -125,7 +125,9 @@ func bindKey(u *cursor, k SessionKey) *cursor {
 // also when it has ended: Session.Live and UserSessionLive tell. ErrNotFound.
 func (s *Store) SessionForRefresh(ctx context.Context, k SessionKey) (*model.SessionRow, error) {
 	row := &model.SessionRow{Session: model.ClientSession{SessionID: k.SessionID}}
-	err := s.read(ctx, func(c *conn) error { return s.readSession(c, bindKey(c.on(qSession), k), row, nil) })
+	err := s.read(ctx, func(c *conn) error {
+		return readSession(c, bindKey(c.on(qSession), k), row, nil, func(id int64) (string, error) { return s.scopes.text(c, id) })
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +139,8 @@ func (s *Store) SessionForRefresh(ctx context.Context, k SessionKey) (*model.Ses
 func (s *Store) SessionForAccess(ctx context.Context, k SessionKey, jti string) (row *model.SessionRow, revoked bool, err error) {
 	row = &model.SessionRow{Session: model.ClientSession{SessionID: k.SessionID}}
 	err = s.read(ctx, func(c *conn) error {
-		return s.readSession(c, bindKey(c.on(qSessionForAccess).int(shardOfToken(jti)).id(jti), k), row, &revoked)
+		return readSession(c, bindKey(c.on(qSessionForAccess).int(shardOfToken(jti)).id(jti), k), row, &revoked,
+			func(id int64) (string, error) { return s.scopes.text(c, id) })
 	})
 	if err != nil {
 		return nil, false, err
@@ -147,7 +150,7 @@ func (s *Store) SessionForAccess(ctx context.Context, k SessionKey, jti string) 
 
 // readSession reads a row of sessionColumns and userColumns, and revoked
 // behind them if it is asked for.
-func (s *Store) readSession(c *conn, u *cursor, row *model.SessionRow, revoked *bool) error {
+func readSession(c *conn, u *cursor, row *model.SessionRow, revoked *bool, scopeText func(int64) (string, error)) error {
 	var scope int64
 	found, err := u.first(func(u *cursor) (err error) {
 		if scope, row.UserSessionLive, err = scanSession(u, &row.Session); err != nil {
@@ -168,7 +171,7 @@ func (s *Store) readSession(c *conn, u *cursor, row *model.SessionRow, revoked *
 	if !found {
 		return errNoSession
 	}
-	row.Session.Scope, err = s.scopes.text(c, scope)
+	row.Session.Scope, err = scopeText(scope)
 	return err
 }
 

@@ -23,6 +23,8 @@ const (
 var (
 	qShardLive = stmt("live sessions of shard", `select us.realm, cs.client, cs.offline, cs.rg, cs.cg, count(*)`+sessionJoin+`
  where cs.sk = $1 and `+sessionAlive+` group by us.realm, cs.client, cs.offline, cs.rg, cs.cg`)
+	qGensOfClient = stmt("generations of client", `select coalesce((select g.gen from generation g where g.realm = $1 and g.client = 0), 0),
+ coalesce((select g.gen from generation g where g.realm = $1 and g.client = $2), 0)`)
 	qGensOfRealm       = stmt("generations of realm", `select client, gen from generation where realm = $1`)
 	qShardCountsDelete = stmt("delete counts of shard", `delete from session_count where sk = $1`)
 )
@@ -45,7 +47,11 @@ func (s *Store) CountSessions(ctx context.Context, realm, client int64, offline 
 		}
 		if n < exactCount {
 			n = 0
-			return countTimes(c.on(qTimesOfClient).int(client).flag(offline).int(realm), realm, live, func(_ *model.ClientSession, lives bool) {
+			g, err := generationsOf(c, realm, client)
+			if err != nil {
+				return err
+			}
+			return countTimes(onTimes(c, realm, client, offline, g), realm, live, func(_ *model.ClientSession, lives bool) {
 				if lives {
 					n++
 				}
@@ -119,7 +125,7 @@ func (s *Store) SessionStats(ctx context.Context, realm int64, now int64, live f
 			})
 		}
 		for _, g := range groups {
-			err := countTimes(c.on(qTimesOfClient).int(g.client).flag(g.offline).int(realm), realm, alive, func(cs *model.ClientSession, lives bool) {
+			err := countTimes(onTimes(c, realm, g.client, g.offline, g.g), realm, alive, func(cs *model.ClientSession, lives bool) {
 				if lives {
 					add(cs.ClientNum, cs.Offline, 1)
 				}
@@ -142,9 +148,24 @@ func (s *Store) SessionStats(ctx context.Context, realm int64, now int64, live f
 	return all, nil
 }
 
+// generationsOf reads the current generations of a realm and a client. The
+// lists ask the index for rows of these: what a mass ending left is not read.
+func generationsOf(c *conn, realm, client int64) (g generations, err error) {
+	_, err = c.on(qGensOfClient).int(realm).int(client).first(func(u *cursor) error {
+		g.realm, g.client = u.rInt(), u.rInt()
+		return nil
+	})
+	return g, err
+}
+
+func onTimes(c *conn, realm, client int64, offline bool, g generations) *cursor {
+	return c.on(qTimesOfClient).int(client).flag(offline).int(realm).int(g.realm).int(g.client)
+}
+
 type clientCount struct {
 	client  int64
 	offline bool
+	g       generations // those of realm and client
 	n       int64
 }
 
@@ -161,8 +182,8 @@ func countsOfRealm(c *conn, realm int64) (all []clientCount, total int64, err er
 	}
 	err = c.on(qCountRealm).int(realm).each(func(u *cursor) error {
 		x := clientCount{client: u.rInt(), offline: u.rFlag()}
-		rg, cg := u.rInt(), u.rInt()
-		if x.n = u.rInt(); rg == gens[0] && cg == gens[x.client] {
+		x.g.realm, x.g.client = u.rInt(), u.rInt()
+		if x.n = u.rInt(); x.g.realm == gens[0] && x.g.client == gens[x.client] {
 			all, total = append(all, x), total+x.n
 		}
 		return nil

@@ -17,6 +17,7 @@ const (
 var (
 	qEndSession   = stmt("end session", endSet+`where sk = $5 and session_id = $6 and offline = $7`+endLive+` and client = $11 returning client, cg`)
 	qSweepSession = stmt("end due session", endSet+`where sk = $5 and session_id = $6 and offline = $7`+endLive+` and client = $11 and version = $12 returning client, cg`)
+	qSettle       = stmt("settle superseded session", endSet+`where sk = $5 and session_id = $6 and client = $7 and offline = $8 and version = $9 and ended is null`)
 	qEndSessions  = stmt("end sessions of user session", endSet+`where sk = $5 and session_id = $6 and offline = $7`+endLive+` returning client, cg`)
 
 	qEndUserSession = stmt("end user session", `update user_session set ended = $1, ended_reason = $2, ended_by = $3
@@ -51,10 +52,24 @@ func (tx *Tx) EndClientSession(k SessionKey, e model.Ending) (bool, error) {
 }
 
 // SweepEnd is EndClientSession for a session that was read at a version;
-// false also when it changed since.
+// false also when it changed since. One that was superseded gets what
+// superseded it as its own ending, which is not counted again: false.
 func (tx *Tx) SweepEnd(k SessionKey, version int64, e model.Ending) (bool, error) {
 	n, err := tx.endClients(qSweepSession, k.Shard, k.SessionID, k.Offline, e, func(u *cursor) { u.int(k.ClientNum).int(version) })
-	return n > 0, err
+	if err != nil || n > 0 {
+		return n > 0, err
+	}
+	row := model.SessionRow{Session: model.ClientSession{SessionID: k.SessionID}}
+	err = readSession(tx.c, bindKey(tx.c.on(qSession), k), &row, nil, tx.scopeText)
+	if errors.Is(err, ErrNotFound) || err == nil && row.Session.Superseded == nil {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	by := row.Session.Superseded
+	_, err = bindKey(tx.c.on(qSettle).int(by.At).opt(by.Reason).opt(by.By).int(endedSlot(by.At)), k).int(version).exec()
+	return false, err
 }
 
 // EndUserSession ends a user session and all client sessions in it; false
@@ -82,7 +97,7 @@ func (tx *Tx) endClients(q *query, sk int64, id string, offline bool, e model.En
 
 // endClientsOf runs one of the ending statements and uncounts what it ended.
 func (tx *Tx) endClientsOf(h userSessionHead, q *query, sk int64, id string, offline bool, e model.Ending, more func(*cursor)) (int, error) {
-	u := tx.c.on(q).int(e.At).opt(e.Reason).opt(e.By).int(dieSlot(e.At+KeepEnded)).int(sk).sid(sk, id).flag(offline).
+	u := tx.c.on(q).int(e.At).opt(e.Reason).opt(e.By).int(endedSlot(e.At)).int(sk).sid(sk, id).flag(offline).
 		int(h.g.realm).int(h.g.user).int(h.realm)
 	more(u)
 	type ended struct{ client, cg int64 }

@@ -80,7 +80,11 @@ func (s *Store) SessionsOfClient(ctx context.Context, realm, client int64, offli
 		if err != nil {
 			return err
 		}
-		all, err = s.pageOfClient(c, shards, total, clientPage{realm, client, offline, first, max, live})
+		g, err := generationsOf(c, realm, client)
+		if err != nil {
+			return err
+		}
+		all, err = s.pageOfClient(c, shards, total, clientPage{realm, client, offline, g, first, max, live})
 		return err
 	})
 	return all, err
@@ -100,6 +104,7 @@ func countsByShard(c *conn, realm, client int64, offline bool) (shards []shardCo
 type clientPage struct {
 	realm, client int64
 	offline       bool
+	g             generations
 	first, max    int
 	live          Live
 }
@@ -119,7 +124,7 @@ func (s *Store) pageOfClient(c *conn, shards []shardCount, total int64, p client
 		for want := skip + int64(p.max-len(all)); run < len(shards) && (run == 0 || p.max <= 0 || expect < want); run++ {
 			expect += shards[run].n
 		}
-		u := c.on(qSessionsOfClient).int(p.client).flag(p.offline).int(shards[0].sk).int(shards[run-1].sk).int(p.realm)
+		u := c.on(qSessionsOfClient).int(p.client).flag(p.offline).int(shards[0].sk).int(shards[run-1].sk).int(p.realm).int(p.g.realm).int(p.g.client)
 		found, err := s.views(c, u, p.live)
 		if err != nil {
 			return nil, err

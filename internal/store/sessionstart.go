@@ -58,7 +58,12 @@ func (tx *Tx) generations(realm, client, sk int64, userID string) (g generations
 
 // dieSlot is the slot of the second a session may be over; it has passed when
 // now's slot is greater.
-func dieSlot(dies int64) int64 { return dies / DieSlotSeconds }
+func dieSlot(dies int64) int64 { return max(dies, 0) / DieSlotSeconds }
+
+// endedSlot is what stands in die_slot of an ended session: a negative number,
+// so that ended rows that are kept are not in the way of those that are due,
+// and rows that ended long ago are found by the same index.
+func endedSlot(at int64) int64 { return -1 - dieSlot(at) }
 
 // StartSession stores a client session, in place of the one of the same key,
 // and the user session it belongs to unless that one lives already: then it

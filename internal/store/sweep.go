@@ -6,10 +6,10 @@ import (
 
 var (
 	qReslot = stmt("reslot session", `update client_session set die_slot = $1
- where sk = $2 and session_id = $3 and client = $4 and offline = $5 and version = $6`)
+ where sk = $2 and session_id = $3 and client = $4 and offline = $5 and version = $6 and ended is null`)
 
-	qDeadDelete = stmt("delete dead session", `delete from client_session
- where sk = $1 and session_id = $2 and client = $3 and offline = $4 and die_slot < $5`)
+	qEndedDelete = stmt("delete ended session", `delete from client_session
+ where sk = $1 and session_id = $2 and client = $3 and offline = $4 and ended is not null`)
 
 	qEmptyUserSession = stmt("delete empty user session", `delete from user_session where sk = $1 and id = $2 and offline = $3
  and not exists (select 1 from client_session cs where cs.sk = $1 and cs.session_id = $2 and cs.offline = $3)`)
@@ -18,9 +18,10 @@ var (
 	qLeaseInsert = stmt("insert lease", `insert into lease (name, holder, held_until) values ($1, $2, $3) on conflict do nothing`)
 )
 
-// DueSessions lists sessions that live by all that is stored, but whose die
-// slot is before slot (now/DieSlotSeconds), the longest due first. The caller
-// ends those whose time is over (SweepEnd) and moves the others (Reslot).
+// DueSessions lists sessions that did not end and whose die slot is before
+// slot (now/DieSlotSeconds), the longest due first; superseded ones are among
+// them. The caller ends those whose time is over (SweepEnd) and moves the
+// others (Reslot): either takes them from this list.
 func (s *Store) DueSessions(ctx context.Context, slot int64, limit int) ([]SessionView, error) {
 	var all []SessionView
 	err := s.readLong(ctx, func(c *conn) (err error) {
@@ -37,12 +38,12 @@ func (tx *Tx) Reslot(k SessionKey, version, dies int64) (bool, error) {
 	return n == 1, err
 }
 
-// DeleteEnded removes up to limit rows of sessions that ended KeepEnded ago,
-// or were superseded and are due, and the user sessions they leave empty;
-// slot is now/DieSlotSeconds. It returns how many: fewer than limit means done.
+// DeleteEnded removes up to limit rows of sessions that ended before slot
+// ((now-keep)/DieSlotSeconds), and the user sessions they leave empty. It
+// returns how many: fewer than limit means done.
 func (tx *Tx) DeleteEnded(slot int64, limit int) (int, error) {
 	var keys []SessionKey
-	err := tx.c.on(qDueDead).int(slot).int(int64(limit)).each(func(u *cursor) error {
+	err := tx.c.on(qEndedBefore).int(endedSlot(slot * DieSlotSeconds)).int(int64(limit)).each(func(u *cursor) error {
 		k := SessionKey{Shard: u.rInt()}
 		k.SessionID, k.ClientNum, k.Offline = u.rSID(k.Shard), u.rInt(), u.rFlag()
 		keys = append(keys, k)
@@ -52,7 +53,7 @@ func (tx *Tx) DeleteEnded(slot int64, limit int) (int, error) {
 		return 0, err
 	}
 	for _, k := range keys {
-		if _, err := bindKey(tx.c.on(qDeadDelete), k).int(slot).exec(); err != nil {
+		if _, err := bindKey(tx.c.on(qEndedDelete), k).exec(); err != nil {
 			return 0, err
 		}
 		if _, err := tx.c.on(qEmptyUserSession).int(k.Shard).sid(k.Shard, k.SessionID).flag(k.Offline).exec(); err != nil {

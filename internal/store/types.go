@@ -11,7 +11,7 @@ type Options struct {
 	InstanceKey []byte            // 32 bytes: AES-256-GCM key of sealed columns; required
 	ReadConns   int               // most read connections; 0 means 4
 	Log         *slog.Logger      // nil: nothing is logged
-	OnStatement func(kind string) // called with "select", "insert", "update", "delete" or "commit" as each is run; may be nil
+	OnStatement func(kind string) // called with "select", "insert", "update", "delete" or "commit" as each is run, from many goroutines; may be nil
 }
 
 // Stats is what an operator wants to see of a Store.
@@ -126,6 +126,6 @@ type AdminEventFilter struct {
 // indexed time from changing with every refresh.
 const DieSlotSeconds = 900
 
-// KeepEnded is how long an ended session stays readable, in seconds, so that
-// an operator can still be told why its token died.
+// KeepEnded is how long sessions of a mass ending stay readable, in seconds,
+// so that an operator can still be told why a token died.
 const KeepEnded = 7 * 24 * 3600

@@ -31,7 +31,8 @@ var (
 	qUserConsentDelete = stmt("delete user consents", `delete from consent where sk = $1 and user_id = $2`)
 )
 
-// InsertUser adds a user with its credentials and consents.
+// InsertUser adds a user with its credentials and consents. Many at once are
+// written fastest in the order of model.ShardOf, some hundreds a write.
 // *ConflictError username, email (if n.UniqueEmail) or id.
 func (tx *Tx) InsertUser(n NewUser) error {
 	x := n.User

@@ -150,7 +150,9 @@ create table user_session (
 create index user_session_by_user on user_session (sk, user_id);
 
 -- Realm, user, start and remember-me are those of the user session.
--- Only die_slot is an indexed time, and a refresh does not change it.
+-- Only die_slot is an indexed time, and a refresh does not change it; it is
+-- negative once the session ended. The generations are in the index by client
+-- so that what a mass ending left is never read by a list.
 create table client_session (
   sk           integer not null,
   session_id   bytea   not null,
@@ -176,7 +178,7 @@ create table client_session (
   die_slot     integer not null,
   primary key (sk, session_id, client, offline)
 );
-create index client_session_by_client on client_session (client, offline, sk);
+create index client_session_by_client on client_session (client, offline, rg, cg, sk);
 create index client_session_by_slot on client_session (die_slot);
 
 -- Texts of client_session.scope; id is the start of the text's SHA-256.
