@@ -84,7 +84,7 @@ func (a *app) importRealm(ctx context.Context, realms *realm.Service, path strin
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	p := a.newProgress("users")
 	_, err = realms.CreateRealm(ctx, f, realm.ImportOptions{Progress: p.report})
 	p.clear()
@@ -137,7 +137,7 @@ func realmNameIn(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	name, err := readRealmName(json.NewDecoder(f))
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):

@@ -75,7 +75,7 @@ func (a *app) untilSignal(ctx context.Context, log *slog.Logger) (context.Contex
 		if !first {
 			return
 		}
-		log.Info("stopping: requests may finish", "signal", s.String(), "within", finishWithin)
+		log.Info("stopping: requests may finish", "signal", s.String(), "within", finishWithin.String())
 		cancel()
 		if _, second := <-signals; second {
 			log.Warn("stopped at once")

@@ -85,8 +85,9 @@ func (c *call) postUser() error {
 		return err
 	}
 	// The id is known only now, so the event follows the user's transaction.
+	// The user is there already: a lost event must not make it a failure.
 	if err := c.note(deed{op: opCreate, on: onUser, path: userPath(u.ID, ""), body: doc}); err != nil {
-		return err
+		c.api.Log.Error("admin event lost", "resource", userPath(u.ID, ""), "err", err)
 	}
 	return c.created("users", u.ID)
 }
