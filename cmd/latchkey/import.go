@@ -28,8 +28,7 @@ leaves nothing behind.
 
 A realm of that name must not exist. A server that runs on the database serves
 the new realm within about a second. A new database is made when there is none.
-Do not start a server on the database while an import runs: at its start a
-server removes what unfinished imports left.
+What a killed import left is removed when a server starts ten minutes later.
 
 The console's export leaves out users and masks secrets: prefer kc.sh export.`
 

@@ -82,7 +82,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		},
 		Sessions: &session.Service{Store: cfg.Store, Rand: cfg.Rand, Now: cfg.Now},
 	}
-	if n, err := cfg.Store.DropInvisibleRealms(ctx); err != nil {
+	if n, err := cfg.Store.DropInvisibleRealms(ctx, cfg.Now().Unix()); err != nil {
 		return nil, fmt.Errorf("remove unfinished imports: %w", err)
 	} else if n > 0 {
 		cfg.Log.Warn("removed realms whose import never finished", "realms", n)
