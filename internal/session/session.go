@@ -147,7 +147,7 @@ func (s *Service) Refresh(ctx context.Context, cfg *model.Config, c *model.Clien
 
 // maxRaces bounds how often a refresh decides again after losing a race. With
 // rotation the second look decides; without, a lost touch needs no repeat.
-const maxRaces = 16
+const maxRaces = 100
 
 // advance writes what the refresh changes; done is false when another write
 // came first and the decision must be taken again.
