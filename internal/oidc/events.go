@@ -22,13 +22,14 @@ var quietEvents = map[string]bool{
 	"USER_INFO_REQUEST": true, "USER_INFO_REQUEST_ERROR": true, "VALIDATE_ACCESS_TOKEN": true, "VALIDATE_ACCESS_TOKEN_ERROR": true,
 }
 
-// begin starts the event of a request.
+// begin starts the event of a request. Where the realm keeps neither it nor
+// its error, as of refreshes by default, no detail is collected.
 func (q *request) begin(kind string) {
-	q.event = &eventDraft{e: &model.Event{
-		ID: token.NewJTI(q.e.Rand), TimeMS: q.e.Now().UnixMilli(), Type: kind, RealmNum: q.snap.Realm.Num, RealmID: q.snap.Realm.ID,
-		IP: q.ip, Details: map[string]string{},
-	}}
-	q.event.keeps = q.keeps(kind)
+	d := &eventDraft{e: &model.Event{Type: kind, RealmNum: q.snap.Realm.Num, RealmID: q.snap.Realm.ID, IP: q.ip}, keeps: q.keeps(kind)}
+	q.event = d
+	if d.keeps || q.keeps(kind+"_ERROR") {
+		d.e.ID, d.e.TimeMS, d.e.Details = token.NewJTI(q.e.Rand), q.e.Now().UnixMilli(), map[string]string{}
+	}
 }
 
 // keeps tells whether the realm stores events of a type.
@@ -49,7 +50,7 @@ func (q *request) keeps(kind string) bool {
 }
 
 func (d *eventDraft) detail(key, value string) {
-	if d != nil && d.e != nil && value != "" {
+	if d != nil && d.e != nil && d.e.Details != nil && value != "" {
 		d.e.Details[key] = value
 	}
 }
