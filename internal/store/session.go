@@ -73,8 +73,7 @@ func scanSession(u *cursor, x *model.ClientSession) (scope int64, userLive bool,
 		return 0, false, fmt.Errorf("chains of session: %w", err)
 	}
 	scope = u.rInt()
-	var buf [256]byte
-	x.Notes = decodeNotes(u.blob(u.next(), buf[:]))
+	x.Notes = decodeNotes(u.blob(u.next(), u.scratch[:]))
 	x.Ended = scanEnding(u)
 	x.RealmNum = u.rInt()
 	x.UserID = u.rID()
@@ -181,10 +180,11 @@ var errNoSession = fmt.Errorf("session: %w", ErrNotFound)
 // Chain and MoreChains; its stored version becomes cs.Version+1. It returns
 // false, and writes nothing, when the stored version is not cs.Version or the
 // session has ended: read it again. cs is not changed.
+//
+// Errors: those of Write. After ErrUnknown too the session must be read again:
+// a chain that holds the new token's id tells that it was written.
 func (s *Store) TouchClientSession(ctx context.Context, cs *model.ClientSession) (bool, error) {
-	w := writePool.Get().(*write)
-	w.touch = cs
-	return s.writer.do(ctx, w)
+	return s.db.touch(ctx, cs)
 }
 
 func touchClientSession(c *conn, cs *model.ClientSession) (bool, error) {
