@@ -171,6 +171,7 @@ func BenchmarkSessionForRefresh(b *testing.B) {
 	fillUsers(b, s, 5000)
 	all := fillSessions(b, s, 5000)
 	b.ReportAllocs()
+	defer reportCPU(b)()
 	i := 0
 	for b.Loop() {
 		i++
@@ -187,6 +188,8 @@ func BenchmarkTouchClientSession(b *testing.B) {
 	for _, workers := range []int{1, 8} {
 		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
 			b.ReportAllocs()
+			defer reportCPU(b)()
+			defer reportWAL(b, s)()
 			b.SetParallelism(max(1, workers/2))
 			if workers == 1 {
 				i := 0
@@ -211,4 +214,14 @@ func BenchmarkTouchClientSession(b *testing.B) {
 			})
 		})
 	}
+}
+
+// reportWAL reports what PostgreSQL logs of an operation.
+func reportWAL(b *testing.B, s *Store) func() {
+	if _, ok := s.db.(*pgDB); !ok {
+		return func() {}
+	}
+	bytes := func() int64 { return askPostgres(b, s, "select (pg_current_wal_lsn() - '0/0')::bigint") }
+	before := bytes()
+	return func() { b.ReportMetric(float64(bytes()-before)/float64(b.N), "wal-bytes/op") }
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"os"
 	"os/exec"
 	"strings"
@@ -22,8 +21,21 @@ const (
 // openEngine opens a store in a schema of its own.
 func openEngine(t testing.TB, engine string) *Store {
 	t.Helper()
-	dsn := os.Getenv(dsnEnv)
-	return openAt(t, pgtest.Schema(t, dsn))
+	dsn, migrate := os.Getenv(dsnEnv), func(dsn string) error {
+		_, err := Migrate(t.Context(), dsn, testOptions, nil)
+		return err
+	}
+	switch servers := strings.Split(dsn, " "); engine {
+	case "postgres":
+		dsn = pgtest.Schema(t, dsn)
+	case "shards":
+		dsn = pgtest.SpannedSchema(t, servers[0], servers[1:], migrate)
+	case "citus":
+		dsn = pgtest.CitusSchema(t, dsn, migrate)
+	default:
+		t.Fatalf("%s=%q", engineEnv, engine)
+	}
+	return openAt(t, dsn)
 }
 
 func TestStore_OnPostgreSQL(t *testing.T) {
@@ -31,30 +43,28 @@ func TestStore_OnPostgreSQL(t *testing.T) {
 	if os.Getenv(engineEnv) != "" {
 		return
 	}
-	runSuite(t, "postgres", postgresDSN(t))
+	runSuite(t, "postgres", pgtest.DSN(t))
 }
 
-// postgresDSN is the PostgreSQL that LATCHKEY_TEST_POSTGRES names, or one that
-// is started until the test ends.
-func postgresDSN(t testing.TB) string {
-	t.Helper()
-	if dsn := os.Getenv(pgtest.Env); dsn != "" && dsn != "start" {
-		return dsn
+func TestStore_OnShards(t *testing.T) {
+	t.Parallel()
+	if os.Getenv(engineEnv) != "" {
+		return
 	}
-	return startPostgres(t, "fsync=off", "full_page_writes=off").DSN("postgres")
+	if testing.Short() {
+		t.Skip("starts four servers")
+	}
+	c := pgtest.NewShards(t)
+	runSuite(t, "shards", strings.Join(append([]string{c.Gateway}, c.Servers...), " "))
 }
 
-func startPostgres(t testing.TB, settings ...string) *pgtest.Server {
-	t.Helper()
-	s, err := pgtest.Start(settings...)
-	if errors.Is(err, pgtest.ErrMissing) {
-		pgtest.Missing(t)
+func TestStore_OnCitus(t *testing.T) {
+	t.Parallel()
+	dsn := os.Getenv(pgtest.EnvCitus)
+	if os.Getenv(engineEnv) != "" || dsn == "" {
+		return
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Stop)
-	return s
+	runSuite(t, "citus", dsn)
 }
 
 // runSuite runs this test binary once more, on another engine, and shows what
@@ -77,4 +87,13 @@ func runSuite(t *testing.T, engine, dsn string) {
 		}
 	}
 	t.Errorf("the suite on %s: %v", engine, err)
+}
+
+// askPostgres asks the database a question it answers with one number.
+func askPostgres(t testing.TB, s *Store, sql string) (n int64) {
+	t.Helper()
+	if err := s.db.(*pgDB).pool.QueryRow(t.Context(), sql).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }

@@ -19,14 +19,19 @@ import (
 
 // How long PostgreSQL may take. A database that hangs must fail requests in
 // bounded time, and hold no connection for longer.
+type patience struct {
+	read  time.Duration // look-ups by key and touches, with the wait for a connection
+	write time.Duration // a transaction of a request, from its begin on
+	long  time.Duration // lists, and transactions of callers without a deadline: jobs, imports
+}
+
+var usualPatience = patience{read: 5 * time.Second, write: 10 * time.Second, long: time.Minute}
+
 const (
 	connectTimeout = 3 * time.Second
-	readTimeout    = 5 * time.Second  // look-ups by key and touches, with the wait for a connection
-	writeTimeout   = 10 * time.Second // a transaction of a request, from its begin on
-	longTimeout    = time.Minute      // lists, and transactions of callers without a deadline: jobs, imports
 
-	maxWaiting    = 1024 // callers waiting for a connection; more are refused with ErrBusy
-	maxWriteTries = 8    // of one write or touch
+	maxWaiting = 1024 // callers waiting for a connection; more are refused with ErrBusy
+	maxTries   = 8    // of one read, write or touch
 )
 
 // sessionParams are settings of every connection, unless the DSN names them.
@@ -49,6 +54,7 @@ type pgDB struct {
 	hook    func(kind string)
 	waiting atomic.Int64
 	closed  atomic.Bool
+	limits  patience
 
 	commits, writes atomic.Int64
 }
@@ -97,7 +103,7 @@ func openPostgres(ctx context.Context, s *Store, dsn string, o Options) (*pgDB, 
 	// A dead connection shows at its first statement, which is then run on a
 	// fresh one: asking each first would cost a round trip.
 	cfg.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
-	d := &pgDB{s: s, hook: o.OnStatement}
+	d := &pgDB{s: s, hook: o.OnStatement, limits: usualPatience}
 	if d.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return nil, err
 	}
@@ -159,13 +165,13 @@ func (d *pgDB) onConn(ctx context.Context, fn func(c *conn) error) error {
 	for try := 1; ; try++ {
 		p, c, err := d.acquire(ctx)
 		if err != nil {
-			if try < maxWriteTries && pause(ctx, try, err) {
+			if try < maxTries && pause(ctx, try, err) {
 				continue
 			}
 			return err
 		}
 		err = d.guard(p, c, fn)
-		if l := c.link.(*pgLink); err == nil || !l.lost || l.rows > 0 || try >= maxWriteTries || !isEngine(err) || ctx.Err() != nil {
+		if l := c.link.(*pgLink); err == nil || !l.lost || l.rows > 0 || try >= maxTries || !isEngine(err) || ctx.Err() != nil {
 			return err
 		}
 	}
@@ -181,7 +187,7 @@ func (d *pgDB) read(ctx context.Context, fn func(c *conn) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	ctx, cancel := context.WithTimeout(ctx, d.limits.read)
 	defer cancel()
 	return d.onConn(ctx, fn)
 }
@@ -213,7 +219,7 @@ func (d *pgDB) readUntil(ctx context.Context, fn func(c *conn) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	long, cancel := context.WithTimeout(ctx, longTimeout)
+	long, cancel := context.WithTimeout(ctx, d.limits.long)
 	defer cancel()
 	err := d.onConn(long, fn)
 	if err != nil && ctx.Err() != nil {
@@ -227,7 +233,7 @@ func (d *pgDB) touch(ctx context.Context, cs *model.ClientSession) (touched bool
 	if ctx.Err() != nil {
 		return false, fmt.Errorf("%w: %w", ErrBusy, context.Cause(ctx))
 	}
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	ctx, cancel := context.WithTimeout(ctx, d.limits.read)
 	defer cancel()
 	for try := 1; ; try++ {
 		p, c, err := d.acquire(ctx)
@@ -245,7 +251,7 @@ func (d *pgDB) touch(ctx context.Context, cs *model.ClientSession) (touched bool
 				return false, fmt.Errorf("%w: %v", ErrUnknown, err)
 			}
 		}
-		if try >= maxWriteTries || !pause(ctx, try, err) {
+		if try >= maxTries || !pause(ctx, try, err) {
 			return false, err
 		}
 	}
@@ -254,7 +260,7 @@ func (d *pgDB) touch(ctx context.Context, cs *model.ClientSession) (touched bool
 func (d *pgDB) write(ctx context.Context, fn func(tx *Tx) error) error {
 	for try := 1; ; try++ {
 		err := d.writeOnce(ctx, fn)
-		if err == nil || try >= maxWriteTries || !pause(ctx, try, err) {
+		if err == nil || try >= maxTries || !pause(ctx, try, err) {
 			return err
 		}
 	}
@@ -263,9 +269,9 @@ func (d *pgDB) write(ctx context.Context, fn func(tx *Tx) error) error {
 // writeOnce runs fn in a transaction of READ COMMITTED. Whatever fails before
 // the commit was not applied.
 func (d *pgDB) writeOnce(ctx context.Context, fn func(tx *Tx) error) error {
-	limit := longTimeout
+	limit := d.limits.long
 	if _, ok := ctx.Deadline(); ok {
-		limit = writeTimeout
+		limit = d.limits.write
 	}
 	wait, cancelWait := context.WithTimeout(ctx, limit)
 	defer cancelWait()
@@ -281,7 +287,7 @@ func (d *pgDB) writeOnce(ctx context.Context, fn func(tx *Tx) error) error {
 	err = d.guard(p, c, func(c *conn) (err error) {
 		defer func() { tx.c = nil }()
 		if err := c.command("begin"); err != nil {
-			return err
+			return notApplied(err)
 		}
 		if err := fn(tx); err != nil {
 			if c.inTx() && !c.link.(*pgLink).lost {

@@ -40,9 +40,15 @@ func (l *pgLink) interruptible(ctx context.Context) func() {
 func (l *pgLink) prepare(q *query) (statement, error) {
 	sd, err := l.pg.Prepare(context.Background(), fmt.Sprintf("s%d", q.idx), q.sql, nil)
 	if err != nil {
+		if err = l.classify(err); outcomeOf(err) == unknown {
+			err = &dbError{outcome: again, err: err} // it was not run
+		}
 		return nil, err
 	}
-	return &pgStmt{l: l, sd: sd, values: make([][]byte, len(sd.ParamOIDs)), buf: make([]byte, 0, 256)}, nil
+	return &pgStmt{
+		l: l, sd: sd, run: &pgconn.StatementDescription{Name: sd.Name, Fields: make([]pgconn.FieldDescription, 1)},
+		values: make([][]byte, len(sd.ParamOIDs)), buf: make([]byte, 0, 256),
+	}, nil
 }
 
 func (l *pgLink) script(text string) error {
@@ -52,6 +58,9 @@ func (l *pgLink) script(text string) error {
 // command runs transaction control. A commit that became a rollback, because
 // a statement before it failed, was not applied.
 func (l *pgLink) command(sql string) error {
+	if err := l.usable(); err != nil {
+		return err
+	}
 	results, err := l.pg.Exec(context.Background(), sql).ReadAll()
 	if err != nil || len(results) != 1 {
 		return err
@@ -61,6 +70,18 @@ func (l *pgLink) command(sql string) error {
 	}
 	return nil
 }
+
+// usable is asked before anything is sent: what fails later may have been
+// applied, whatever pgconn says of it.
+func (l *pgLink) usable() error {
+	if l.lost || l.pg.IsClosed() {
+		l.lost = true
+		return &dbError{outcome: again, err: errLost}
+	}
+	return nil
+}
+
+var errLost = errors.New("the connection is closed")
 
 func (l *pgLink) inTx() bool { return l.pg.TxStatus() != 'I' }
 
@@ -85,9 +106,6 @@ func (l *pgLink) classify(err error) error {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
 		l.lost = true
-		if pgconn.SafeToRetry(err) {
-			return &dbError{outcome: again, err: err}
-		}
 		return &dbError{outcome: unknown, err: err}
 	}
 	o, reason := outcomeOfCode(e.Code)
@@ -110,7 +128,8 @@ var binaryFormat = []int16{1}
 type pgStmt struct {
 	l      *pgLink
 	sd     *pgconn.StatementDescription
-	values [][]byte // bound, in buf
+	run    *pgconn.StatementDescription // sd with one column: none would have the server describe them at every run, all would be copied
+	values [][]byte                     // bound, in buf
 	buf    []byte
 	rows   *pgconn.ResultReader // while it runs
 	row    [][]byte
@@ -162,7 +181,10 @@ func (s *pgStmt) step() (bool, error) {
 			s.reset()
 			return false, err
 		}
-		s.rows = s.l.pg.ExecStatement(context.Background(), s.sd, s.values, binaryFormat, binaryFormat)
+		if err := s.l.usable(); err != nil {
+			return false, err
+		}
+		s.rows = s.l.pg.ExecStatement(context.Background(), s.run, s.values, binaryFormat, binaryFormat)
 		s.buf = s.buf[:0]
 	}
 	if s.rows.NextRow() {
