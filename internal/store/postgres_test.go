@@ -77,11 +77,8 @@ func TestStatements_NoSequentialScanOnPostgres(t *testing.T) {
 	whole := []*query{qUsers, qCountUsers, qUsersWithRole, qUsersInGroup, qTimesOfClient, qCountClient, qCountRealm,
 		qExpiredTokens, qExpiredClaims, qOldEvents, qOldAdminEvents}
 	for _, q := range queries {
-		if slices.Contains(whole, q) {
-			continue
-		}
 		for _, line := range explain(t, conn.Conn(), q) {
-			if m := scan.FindStringSubmatch(line); m != nil && !slices.Contains(small, m[1]) {
+			if m := scan.FindStringSubmatch(line); m != nil && !slices.Contains(whole, q) && !slices.Contains(small, m[1]) {
 				t.Errorf("%s: %s", q.name, strings.TrimSpace(line))
 			}
 		}

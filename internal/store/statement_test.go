@@ -27,7 +27,7 @@ var (
 	planTable = regexp.MustCompile(`^(?:SEARCH|SCAN) (\w+)`)
 	parameter = regexp.MustCompile(`\$(\d+)`)
 	forbidden = regexp.MustCompile(`\bnow\(|random\(|nextval|current_timestamp|savepoint|skip locked|do update|on conflict \(|insert or|` +
-		`\breplace into|->|json|array|collate|ilike|glob|rowid|autoincrement|::|\bwith\b|\*|for update|advisory|listen|notify|trigger`)
+		`\breplace into|->|json|array|collate|ilike|glob|rowid|autoincrement|::|\bwith\b|\*|for update|advisory|listen|notify|trigger|for share|distinct on|lateral|\bpg_|create |nulls first|interval`)
 )
 
 func TestStatements_KeepTheRules(t *testing.T) {
