@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"regexp"
@@ -51,36 +52,56 @@ func TestTouch_IsHOT(t *testing.T) {
 }
 
 // Every statement that is bound to a shard, and those that list and sweep
-// sessions, is planned without a sequential scan once tables are filled.
-func TestStatements_NoSequentialScanOnPostgres(t *testing.T) {
+// sessions, is planned without a sequential scan; and what is bound to a shard
+// never goes by an index that spans them. It holds for a database that was
+// just filled, of which PostgreSQL knows nothing yet, and for one it knows.
+func TestStatements_PlansOnPostgres(t *testing.T) {
 	t.Parallel()
 	if !onPostgres() {
 		return
 	}
 	s := openTest(t)
 	fillPostgres(t, s)
-	conn, err := s.db.(*pgDB).pool.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	for _, known := range []bool{false, true} {
+		t.Run(fmt.Sprintf("analyzed=%v", known), func(t *testing.T) {
+			c, err := pgx.ConnectConfig(t.Context(), s.db.(*pgDB).pool.Config().ConnConfig)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close(context.Background())
+			settings := "set plan_cache_mode = force_generic_plan"
+			if known {
+				settings += "; analyze"
+			}
+			if _, err := c.Exec(t.Context(), settings, pgx.QueryExecModeSimpleProtocol); err != nil {
+				t.Fatal(err)
+			}
+			for _, q := range queries {
+				checkPlan(t, q, explain(t, c, q))
+			}
+		})
 	}
-	defer conn.Release()
-	for _, setting := range []string{"analyze", "set plan_cache_mode = force_generic_plan"} {
-		if _, err := conn.Exec(t.Context(), setting); err != nil {
-			t.Fatal(err)
-		}
-	}
-	scan := regexp.MustCompile(`Seq Scan on (\w+)`)
+}
+
+var (
+	seqScan   = regexp.MustCompile(`Seq Scan on (\w+)`)
+	wideIndex = regexp.MustCompile(`client_session_by_client|users_by_name|\w+_by_(slot|time)\b`) // no statement binds all of its columns
 	// Tables of a row for each realm, job or pending deletion.
-	small := []string{"realm", "purge", "schema_version", "number", "lease", "generation", "realm_name", "scope_text"}
+	smallTables = []string{"realm", "purge", "schema_version", "number", "lease", "generation", "realm_name", "scope_text"}
 	// What reads or counts a share of a realm: here all users and sessions are
 	// of one realm and one client, so that reading the table is the best plan.
-	whole := []*query{qUsers, qCountUsers, qUsersWithRole, qUsersInGroup, qTimesOfClient, qCountClient, qCountRealm,
+	wholeRealm = []*query{qUsers, qCountUsers, qUsersWithRole, qUsersInGroup, qTimesOfClient, qCountClient, qCountRealm,
 		qExpiredTokens, qExpiredClaims, qOldEvents, qOldAdminEvents}
-	for _, q := range queries {
-		for _, line := range explain(t, conn.Conn(), q) {
-			if m := scan.FindStringSubmatch(line); m != nil && !slices.Contains(whole, q) && !slices.Contains(small, m[1]) {
-				t.Errorf("%s: %s", q.name, strings.TrimSpace(line))
-			}
+)
+
+func checkPlan(t *testing.T, q *query, plan []string) {
+	t.Helper()
+	for _, line := range plan {
+		if m := seqScan.FindStringSubmatch(line); m != nil && !slices.Contains(smallTables, m[1]) && !slices.Contains(wholeRealm, q) {
+			t.Errorf("%s: %s", q.name, strings.TrimSpace(line))
+		}
+		if index := wideIndex.FindString(line); index != "" && !strings.Contains(q.sql, allShards) {
+			t.Errorf("%s: goes by %s", q.name, index)
 		}
 	}
 }
@@ -167,4 +188,69 @@ func fillPostgres(t *testing.T, s *Store) {
 		}
 		return nil
 	})
+}
+
+func TestParsePostgres(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, dsn string
+		ok        bool
+	}{
+		{"one host", "postgres://u:secret@h/db", true},
+		{"several hosts, the one that takes writes", "postgres://u@h1:5432,h2:5433/db?target_session_attrs=read-write", true},
+		{"commits on a standby too", "postgres://h/db?synchronous_commit=remote_apply", true},
+		{"commits that a crash undoes", "postgres://h/db?synchronous_commit=off", false},
+		{"a bad port", "postgres://u:secret@h:x/db", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			cfg, err := parsePostgres(tt.dsn)
+			if (err == nil) != tt.ok {
+				t.Fatalf("parsePostgres(%q) = %v", tt.dsn, err)
+			}
+			if err != nil && strings.Contains(err.Error(), "secret") {
+				t.Errorf("the error tells the password: %v", err)
+			}
+			if err == nil && (cfg.ConnConfig.RuntimeParams["synchronous_commit"] == "" || cfg.ConnConfig.ConnectTimeout == 0) {
+				t.Errorf("commits may be lost, or connecting may hang: %v", cfg.ConnConfig.RuntimeParams)
+			}
+		})
+	}
+}
+
+func TestOutcomeOfCode(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"40001", "40P01", "55P03", "57P03", "25006", "53300", "08001", "08004"} {
+		if o, _ := outcomeOfCode(code); o != again {
+			t.Errorf("%s: %v, want it tried again", code, o)
+		}
+	}
+	for _, code := range []string{"08006", "08003", "08007", "57P01", "57P02", "40003", "XX000"} {
+		if o, _ := outcomeOfCode(code); o != unknown {
+			t.Errorf("%s: %v, want unknown", code, o)
+		}
+	}
+}
+
+func TestNumericInt(t *testing.T) {
+	t.Parallel()
+	if !onPostgres() {
+		return
+	}
+	s := openTest(t)
+	for i, want := range []int64{0, 1, -1, 9999, 10_000, 123_456_789, -40_000_000, 1_000_000_000_001, 9_000_000_000_000_000_000} {
+		var got int64
+		err := s.read(t.Context(), func(c *conn) (err error) {
+			st, err := c.link.prepare(&query{sql: fmt.Sprintf("select (%d)::numeric", want), idx: len(queries) + i})
+			if err != nil {
+				return err
+			}
+			_, err = st.step()
+			got = st.colInt(0)
+			st.reset()
+			return err
+		})
+		if err != nil || got != want {
+			t.Errorf("%d reads as %d, %v", want, got, err)
+		}
+	}
 }

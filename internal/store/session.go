@@ -38,17 +38,20 @@ const userSessionsJoin = ` from user_session us cross join client_session cs
 // sessionAlive holds for a session that nothing ended.
 const sessionAlive = `cs.ended is null and cs.rg = coalesce(gr.gen, 0) and cs.cg = coalesce(gc.gen, 0) and cs.ug = u.gen`
 
+// Statements that name a session by its key write +client: a planner that
+// knows nothing of the table yet would else take the index by client, which
+// spans all shards.
 var (
 	qSession = stmt("session for refresh", `select `+sessionColumns+`, `+userColumns+sessionJoin+`
- where cs.sk = $1 and cs.session_id = $2 and cs.client = $3 and cs.offline = $4`)
+ where cs.sk = $1 and cs.session_id = $2 and +cs.client = $3 and cs.offline = $4`)
 
 	qSessionForAccess = stmt("session for access", `select `+sessionColumns+`, `+userColumns+`,
  (select count(*) from revoked_token r where r.sk = $1 and r.jti = $2)`+
-		sessionJoin+` where cs.sk = $3 and cs.session_id = $4 and cs.client = $5 and cs.offline = $6`)
+		sessionJoin+` where cs.sk = $3 and cs.session_id = $4 and +cs.client = $5 and cs.offline = $6`)
 
 	qTouch = stmt("touch session", `update client_session set last_refresh = $1, chain = $2, used = $3, uses = $4, cur = $5, issued = $6,
  chains = $7, version = version + 1
- where sk = $8 and session_id = $9 and client = $10 and offline = $11 and version = $12 and ended is null`)
+ where sk = $8 and session_id = $9 and +client = $10 and offline = $11 and version = $12 and ended is null`)
 )
 
 // scanSession reads sessionColumns; userLive tells whether the user session
