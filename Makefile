@@ -26,9 +26,9 @@ FUZZTIME ?= 30s
 FUZZJOBS ?= 2
 PLATFORMS := linux/amd64 linux/arm64 darwin/arm64 windows/amd64
 
-.PHONY: test lint fmt vet staticcheck golangci race fuzz bench microbench build cross vuln check-go check-cc
+.PHONY: test lint fmt vet staticcheck golangci race fuzz bench microbench build cross vuln check-go check-cc check-postgres
 
-test: check-go
+test: check-go check-postgres
 	go test $(TESTFLAGS) $(PACKAGES)
 
 lint: fmt vet staticcheck golangci
@@ -45,7 +45,7 @@ staticcheck: check-go
 golangci: check-go
 	go run $(GOLANGCI) run $(PACKAGES)
 
-race: check-go check-cc
+race: check-go check-cc check-postgres
 	CGO_ENABLED=1 go test -race $(TESTFLAGS) $(PACKAGES)
 
 fuzz: check-go
@@ -89,6 +89,10 @@ check-go:
 	if (( BASH_REMATCH[1]*1000 + BASH_REMATCH[2] < $${min%.*}*1000 + $${min#*.} )); then \
 		echo "make: Go $(GO_MIN) or newer is needed, this is $${BASH_REMATCH[0]}: install it from https://go.dev/dl/" >&2; exit 1; \
 	fi
+
+# The tests start PostgreSQL by themselves.
+check-postgres:
+	@.ci/postgres
 
 check-cc:
 	@cc=$$(go env CC); if ! command -v "$${cc%% *}" >/dev/null; then \

@@ -139,7 +139,7 @@ func wire(err error) error {
 		return documentError(doc)
 	case errors.As(err, &config):
 		return web.ErrorMessage(http.StatusBadRequest, config.Message)
-	case errors.Is(err, credential.ErrBusy), errors.Is(err, store.ErrBusy):
+	case errors.Is(err, credential.ErrBusy), errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrUnknown):
 		return web.Overloaded(err)
 	}
 	return err

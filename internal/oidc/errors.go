@@ -61,7 +61,7 @@ func (q *request) wire(err error, offline bool) error {
 			return web.OAuthError(r.status, r.code, text)
 		}
 	}
-	if errors.Is(err, credential.ErrBusy) || errors.Is(err, store.ErrBusy) {
+	if errors.Is(err, credential.ErrBusy) || errors.Is(err, store.ErrBusy) || errors.Is(err, store.ErrUnknown) {
 		return web.Overloaded(err)
 	}
 	return err

@@ -124,6 +124,7 @@ func Key(c *model.Client, sessionID, subject string, offline bool) store.Session
 // also for a session that was never there.
 func (s *Service) Refresh(ctx context.Context, cfg *model.Config, c *model.Client, u Use) (*model.SessionRow, error) {
 	key := Key(c, u.SessionID, u.Subject, u.Offline)
+	lost := false // the outcome of an earlier write is not known
 	for range maxRaces {
 		row, err := s.Store.SessionForRefresh(ctx, key)
 		if errors.Is(err, store.ErrNotFound) {
@@ -137,12 +138,34 @@ func (s *Service) Refresh(ctx context.Context, cfg *model.Config, c *model.Clien
 		if err := model.CheckRefresh(cfg, c, u.RefreshUse, row, u.NewIssued); err != nil {
 			return row, err
 		}
+		if lost && handedTo(&row.Session, u.NewJTI) {
+			return row, nil
+		}
 		done, err := s.advance(ctx, cfg, c, key, row, u)
+		if errors.Is(err, store.ErrUnknown) && ctx.Err() == nil {
+			lost = true
+			continue
+		}
 		if err != nil || done {
 			return row, err
 		}
 	}
 	return nil, fmt.Errorf("refresh session: %w", store.ErrBusy)
+}
+
+// handedTo tells whether the session's newest token is jti, which only this
+// refresh knows: its write, whose answer was lost, was applied. To decide again
+// would take its own rotation for a replay.
+func handedTo(cs *model.ClientSession, jti string) bool {
+	if cs.Chain.Current == jti {
+		return true
+	}
+	for _, ch := range cs.MoreChains {
+		if ch.Current == jti {
+			return true
+		}
+	}
+	return false
 }
 
 // maxRaces bounds how often a refresh decides again after losing a race. With

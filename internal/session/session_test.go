@@ -29,8 +29,13 @@ const start = 1_795_000_000
 
 func newWorld(t *testing.T, change func(*model.Realm)) *world {
 	t.Helper()
+	return newWorldOn(t, storetest.Open(t), change)
+}
+
+func newWorldOn(t *testing.T, st *store.Store, change func(*model.Realm)) *world {
+	t.Helper()
 	w := &world{at: time.Unix(start, 0)}
-	w.Service = &session.Service{Store: storetest.Open(t), Rand: rand.Reader, Now: func() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return w.at }}
+	w.Service = &session.Service{Store: st, Rand: rand.Reader, Now: func() time.Time { w.mu.Lock(); defer w.mu.Unlock(); return w.at }}
 	role := &model.Role{ID: "10000000-0000-4000-8000-000000000001", Name: model.OfflineAccess}
 	scope := &model.ClientScope{ID: "10000000-0000-4000-8000-000000000002", Name: model.OfflineAccess, Protocol: "openid-connect", ScopeMappings: []string{role.ID}}
 	r := &model.Realm{

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -170,14 +171,39 @@ func BenchmarkSessionForRefresh(b *testing.B) {
 	s := openTest(b)
 	fillUsers(b, s, 5000)
 	all := fillSessions(b, s, 5000)
-	b.ReportAllocs()
-	i := 0
-	for b.Loop() {
-		i++
-		if _, err := s.SessionForRefresh(context.Background(), KeyOf(all[i%len(all)])); err != nil {
-			b.Fatal(err)
-		}
+	for _, workers := range []int{1, 8} {
+		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
+			b.ReportAllocs()
+			defer reportCPU(b)()
+			var next atomic.Int64
+			inParallel(b, workers, func() bool {
+				_, err := s.SessionForRefresh(context.Background(), KeyOf(all[next.Add(1)%int64(len(all))]))
+				return err == nil
+			})
+		})
 	}
+}
+
+// inParallel runs fn b.N times, by some workers at once; false fails.
+func inParallel(b *testing.B, workers int, fn func() bool) {
+	b.Helper()
+	b.SetParallelism(max(1, workers/runtime.GOMAXPROCS(0)))
+	if workers == 1 {
+		for range b.N {
+			if !fn() {
+				b.Fatal("failed")
+			}
+		}
+		return
+	}
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if !fn() {
+				b.Error("failed")
+				return
+			}
+		}
+	})
 }
 
 func BenchmarkTouchClientSession(b *testing.B) {
@@ -187,28 +213,29 @@ func BenchmarkTouchClientSession(b *testing.B) {
 	for _, workers := range []int{1, 8} {
 		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
 			b.ReportAllocs()
-			b.SetParallelism(max(1, workers/2))
-			if workers == 1 {
-				i := 0
-				for b.Loop() {
-					cs := all[i%len(all)]
-					i++
-					if ok, err := s.TouchClientSession(context.Background(), cs); err != nil || !ok {
-						b.Fatal(ok, err)
-					}
-					cs.Version++
-				}
-				return
+			defer reportCPU(b)()
+			defer reportWAL(b, s)()
+			idle := make(chan *model.ClientSession, len(all)) // each is touched by one worker at a time
+			for _, cs := range all {
+				idle <- cs
 			}
-			var next atomic.Int64
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					cs := *all[next.Add(1)%int64(len(all))]
-					if _, err := s.TouchClientSession(context.Background(), &cs); err != nil {
-						b.Fatal(err)
-					}
-				}
+			inParallel(b, workers, func() bool {
+				cs := <-idle
+				ok, err := s.TouchClientSession(context.Background(), cs)
+				cs.Version++
+				idle <- cs
+				return ok && err == nil
 			})
 		})
 	}
+}
+
+// reportWAL reports what PostgreSQL logs of an operation.
+func reportWAL(b *testing.B, s *Store) func() {
+	if _, ok := s.db.(*pgDB); !ok {
+		return func() {}
+	}
+	bytes := func() int64 { return askPostgres(b, s, "select (pg_current_wal_lsn() - '0/0')::bigint") }
+	before := bytes()
+	return func() { b.ReportMetric(float64(bytes()-before)/float64(b.N), "wal-bytes/op") }
 }

@@ -3,8 +3,6 @@ package store
 import (
 	"errors"
 	"fmt"
-
-	"zombiezen.com/go/sqlite"
 )
 
 // cursor is a prepared statement of one connection while it is bound, run and
@@ -15,11 +13,12 @@ import (
 //
 // A cursor must not be used again before its rows are read to the end.
 type cursor struct {
-	s        *sqlite.Stmt
+	s        statement
 	c        *conn
 	q        *query
 	arg, col int
 	err      error
+	scratch  [128]byte // ids on their way in and out
 }
 
 // on readies the statement q on this connection.
@@ -31,7 +30,7 @@ func (c *conn) on(q *query) *cursor {
 	}
 	u.arg, u.col, u.err = 0, 0, nil
 	if u.s == nil {
-		u.s, u.err = c.c.Prepare(q.sql)
+		u.s, u.err = c.link.prepare(q)
 	}
 	if c.counter != nil {
 		c.counter.Add(1)
@@ -49,7 +48,7 @@ func (u *cursor) bind() (int, bool) {
 
 func (u *cursor) int(v int64) *cursor {
 	if i, ok := u.bind(); ok {
-		u.s.BindInt64(i, v)
+		u.s.bindInt(i, v)
 	}
 	return u
 }
@@ -64,7 +63,7 @@ func (u *cursor) flag(v bool) *cursor {
 
 func (u *cursor) text(v string) *cursor {
 	if i, ok := u.bind(); ok {
-		u.s.BindText(i, v)
+		u.s.bindText(i, v)
 	}
 	return u
 }
@@ -79,7 +78,7 @@ func (u *cursor) opt(v string) *cursor {
 
 func (u *cursor) null() *cursor {
 	if i, ok := u.bind(); ok {
-		u.s.BindNull(i)
+		u.s.bindNull(i)
 	}
 	return u
 }
@@ -90,15 +89,14 @@ func (u *cursor) bytes(v []byte) *cursor {
 		return u.null()
 	}
 	if i, ok := u.bind(); ok {
-		u.s.BindBytes(i, v)
+		u.s.bindBytes(i, v)
 	}
 	return u
 }
 
 // id binds an id in compact form, "" included.
 func (u *cursor) id(v string) *cursor {
-	var buf [64]byte
-	return u.bytes(appendID(buf[:0], v))
+	return u.bytes(appendID(u.scratch[:0], v))
 }
 
 // optID binds an id in compact form, or null when it is empty.
@@ -111,8 +109,7 @@ func (u *cursor) optID(v string) *cursor {
 
 // sid binds a session id in the compact form it has within its shard.
 func (u *cursor) sid(shard int64, v string) *cursor {
-	var buf [64]byte
-	return u.bytes(appendSessionID(buf[:0], shard, v))
+	return u.bytes(appendSessionID(u.scratch[:0], shard, v))
 }
 
 // exec runs the statement and tells how many rows it changed.
@@ -120,7 +117,7 @@ func (u *cursor) exec() (int, error) {
 	if _, err := u.step(); err != nil {
 		return 0, err
 	}
-	n := u.c.c.Changes()
+	n := u.s.changes()
 	u.reset()
 	return n, nil
 }
@@ -172,17 +169,17 @@ func (u *cursor) number() (n int64, err error) {
 func (u *cursor) step() (bool, error) {
 	if u.err == nil {
 		var more bool
-		if more, u.err = u.s.Step(); u.err == nil {
+		if more, u.err = u.s.step(); u.err == nil {
 			return more, nil
 		}
 	}
-	return false, fmt.Errorf("%s: %w", u.q.name, classify(u.err))
+	return false, fmt.Errorf("%s: %w", u.q.name, u.c.link.classify(u.err))
 }
 
 // reset ends the statement: until then it holds its read of the database open.
 func (u *cursor) reset() {
 	if u.s != nil {
-		u.s.Reset()
+		u.s.reset()
 	}
 }
 
@@ -194,23 +191,21 @@ func (u *cursor) next() int {
 // skip passes over n columns.
 func (u *cursor) skip(n int) { u.col += n }
 
-func (u *cursor) rInt() int64 { return u.s.ColumnInt64(u.next()) }
+func (u *cursor) rInt() int64 { return u.s.colInt(u.next()) }
 
 func (u *cursor) rFlag() bool { return u.rInt() != 0 }
 
 // rText reads a text; null is "".
-func (u *cursor) rText() string { return u.s.ColumnText(u.next()) }
+func (u *cursor) rText() string { return u.s.colText(u.next()) }
 
 // rID reads an id from its compact form; null is "".
 func (u *cursor) rID() string {
-	var buf [128]byte
-	return decodeID(u.blob(u.next(), buf[:]))
+	return decodeID(u.blob(u.next(), u.scratch[:]))
 }
 
 // rSID reads a session id of a shard from its compact form.
 func (u *cursor) rSID(shard int64) string {
-	var buf [128]byte
-	return decodeSessionID(shard, u.blob(u.next(), buf[:]))
+	return decodeSessionID(shard, u.blob(u.next(), u.scratch[:]))
 }
 
 // rBytes reads a blob into fresh memory; null is nil.
@@ -224,12 +219,12 @@ func (u *cursor) rBytes() []byte {
 
 // blob reads a column into buf, or into fresh memory when buf is too small.
 func (u *cursor) blob(i int, buf []byte) []byte {
-	n := u.s.ColumnLen(i)
+	n := u.s.colLen(i)
 	if n > len(buf) {
 		buf = make([]byte, n)
 	}
-	return buf[:u.s.ColumnBytes(i, buf[:n])]
+	return buf[:u.s.colBytes(i, buf[:n])]
 }
 
 // isNull tells whether the next column is null; it does not pass over it.
-func (u *cursor) isNull() bool { return u.s.ColumnIsNull(u.col) }
+func (u *cursor) isNull() bool { return u.s.colNull(u.col) }

@@ -12,8 +12,9 @@ var (
 	ErrSchemaOld = errors.New("database schema is older than this program: run migrate")
 	ErrSchemaNew = errors.New("database schema is newer than this program")
 	ErrClosed    = errors.New("store is closed")
-	ErrBusy      = errors.New("database is busy")         // the write was not applied: queue full, or its deadline passed before it started
-	ErrReadOnly  = errors.New("database takes no writes") // disk full, no permission, I/O error: reads go on
+	ErrBusy      = errors.New("database is busy")              // nothing was applied: too many wait, the deadline passed, or the database cannot be reached
+	ErrUnknown   = errors.New("database was lost at a commit") // the write may be applied or not: read, then decide again
+	ErrReadOnly  = errors.New("database takes no writes")      // disk full, no permission, I/O error: reads go on
 )
 
 // ConflictError tells that something of that kind and value exists already.

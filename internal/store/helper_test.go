@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -11,15 +12,36 @@ import (
 
 const day = 24 * 3600
 
+var testOptions = Options{InstanceKey: bytes.Repeat([]byte{7}, InstanceKeyBytes)}
+
+// openTest opens an empty store of the engine under test (engine_test.go).
 func openTest(t testing.TB) *Store {
 	t.Helper()
-	s, err := OpenAndMigrate(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "test.db"), Options{InstanceKey: bytes.Repeat([]byte{7}, 32)})
+	if engine := os.Getenv(engineEnv); engine != "" {
+		return openEngine(t, engine)
+	}
+	return openLiteTest(t)
+}
+
+// openLiteTest is openTest for rules of SQLite alone.
+func openLiteTest(t testing.TB) *Store {
+	t.Helper()
+	return openAt(t, "sqlite:"+filepath.Join(t.TempDir(), "test.db"))
+}
+
+// openAt migrates and opens a database until the test ends.
+func openAt(t testing.TB, dsn string) *Store {
+	t.Helper()
+	s, err := OpenAndMigrate(t.Context(), dsn, testOptions)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
 	return s
 }
+
+// beginLite opens the transaction of a migration of SQLite.
+func beginLite(c *conn) func() error { return func() error { return beginWrite(c, untilApplied) } }
 
 // testUUID is the n-th of a fixed row of ids.
 func testUUID(n int) string {

@@ -46,7 +46,7 @@ const createSchemaVersion = `create table if not exists schema_version (version 
 // schemaVersion is the number of migrations that ran; 0 for a new database.
 func schemaVersion(c *conn) (int64, error) {
 	v, err := c.on(qSchemaVersion).number()
-	if err != nil && strings.Contains(err.Error(), "no such table") {
+	if errors.Is(err, errNoTable) {
 		c.prepared[qSchemaVersion.idx] = nil
 		return 0, nil
 	}
@@ -72,14 +72,7 @@ func checkSchema(c *conn) error {
 // file; progress, if not nil, is told each file's name when it is done.
 // ErrSchemaNew when the database is ahead. Several processes may call it.
 func Migrate(ctx context.Context, dsn string, o Options, progress func(name string)) (applied int, err error) {
-	path, err := sqlitePath(dsn)
-	if err != nil {
-		return 0, err
-	}
-	if err := createFile(path); err != nil {
-		return 0, err
-	}
-	c, err := openSQLite(path, true, nil, nil)
+	c, begin, err := openMigrate(ctx, dsn)
 	if err != nil {
 		return 0, err
 	}
@@ -89,7 +82,7 @@ func Migrate(ctx context.Context, dsn string, o Options, progress func(name stri
 		}
 	}()
 	for {
-		name, err := migrateOne(ctx, c, migrations)
+		name, err := migrateOne(c, begin, migrations)
 		if err != nil || name == "" {
 			return applied, err
 		}
@@ -100,9 +93,28 @@ func Migrate(ctx context.Context, dsn string, o Options, progress func(name stri
 	}
 }
 
+// openMigrate opens the one connection that migrates. begin opens a
+// transaction on it that no other process migrates beside.
+func openMigrate(ctx context.Context, dsn string) (c *conn, begin func() error, err error) {
+	if isPostgres(dsn) {
+		return openMigratePostgres(ctx, dsn)
+	}
+	path, err := sqlitePath(dsn)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := createFile(path); err != nil {
+		return nil, nil, err
+	}
+	if c, err = openSQLite(path, true, nil, nil); err != nil {
+		return nil, nil, err
+	}
+	return c, func() error { return beginWrite(c, ctx.Err) }, nil
+}
+
 // migrateOne runs the next file of all; "" when there is none left.
-func migrateOne(ctx context.Context, c *conn, all []migration) (name string, err error) {
-	if err := beginWrite(c, ctx.Err); err != nil {
+func migrateOne(c *conn, begin func() error, all []migration) (name string, err error) {
+	if err := begin(); err != nil {
 		return "", err
 	}
 	defer func() {
@@ -120,9 +132,13 @@ func migrateOne(ctx context.Context, c *conn, all []migration) (name string, err
 		return "", nil
 	}
 	m := all[v]
-	for _, script := range []string{createSchemaVersion, m.script} {
-		if err := runScript(c.c, script); err != nil {
-			return "", fmt.Errorf("migration %s: %w", m.name, classify(err))
+	scripts := []string{createSchemaVersion, m.script}
+	if _, ok := c.link.(*pgLink); ok {
+		scripts = append(scripts, afterMigration[m.name])
+	}
+	for _, script := range scripts {
+		if err := c.link.script(script); err != nil {
+			return "", fmt.Errorf("migration %s: %w", m.name, c.link.classify(err))
 		}
 	}
 	if _, err := c.on(qSchemaAdd).int(v + 1).text(m.name).exec(); err != nil {

@@ -25,7 +25,7 @@ func TestMigrate_KeepsOldRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := migrateOne(t.Context(), c, migrations[:1]); err != nil {
+	if _, err := migrateOne(c, beginLite(c), migrations[:1]); err != nil {
 		t.Fatal(err)
 	}
 	fixture, err := os.ReadFile("testdata/fixture_0001.sql")
@@ -33,7 +33,7 @@ func TestMigrate_KeepsOldRows(t *testing.T) {
 		t.Fatal(err)
 	}
 	script := strings.NewReplacer("@sk", strconv.FormatInt(sk, 10), "@name", strconv.FormatInt(model.ShardOfName(1, nameUser, "alice"), 10)).Replace(string(fixture))
-	if err := runScript(c.c, script); err != nil {
+	if err := c.link.script(script); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.close(); err != nil {

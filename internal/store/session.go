@@ -38,17 +38,20 @@ const userSessionsJoin = ` from user_session us cross join client_session cs
 // sessionAlive holds for a session that nothing ended.
 const sessionAlive = `cs.ended is null and cs.rg = coalesce(gr.gen, 0) and cs.cg = coalesce(gc.gen, 0) and cs.ug = u.gen`
 
+// Statements that name a session by its key write +client: a planner that
+// knows nothing of the table yet would else take the index by client, which
+// spans all shards.
 var (
 	qSession = stmt("session for refresh", `select `+sessionColumns+`, `+userColumns+sessionJoin+`
- where cs.sk = $1 and cs.session_id = $2 and cs.client = $3 and cs.offline = $4`)
+ where cs.sk = $1 and cs.session_id = $2 and +cs.client = $3 and cs.offline = $4`)
 
 	qSessionForAccess = stmt("session for access", `select `+sessionColumns+`, `+userColumns+`,
  (select count(*) from revoked_token r where r.sk = $1 and r.jti = $2)`+
-		sessionJoin+` where cs.sk = $3 and cs.session_id = $4 and cs.client = $5 and cs.offline = $6`)
+		sessionJoin+` where cs.sk = $3 and cs.session_id = $4 and +cs.client = $5 and cs.offline = $6`)
 
 	qTouch = stmt("touch session", `update client_session set last_refresh = $1, chain = $2, used = $3, uses = $4, cur = $5, issued = $6,
  chains = $7, version = version + 1
- where sk = $8 and session_id = $9 and client = $10 and offline = $11 and version = $12 and ended is null`)
+ where sk = $8 and session_id = $9 and +client = $10 and offline = $11 and version = $12 and ended is null`)
 )
 
 // scanSession reads sessionColumns; userLive tells whether the user session
@@ -73,8 +76,7 @@ func scanSession(u *cursor, x *model.ClientSession) (scope int64, userLive bool,
 		return 0, false, fmt.Errorf("chains of session: %w", err)
 	}
 	scope = u.rInt()
-	var buf [256]byte
-	x.Notes = decodeNotes(u.blob(u.next(), buf[:]))
+	x.Notes = decodeNotes(u.blob(u.next(), u.scratch[:]))
 	x.Ended = scanEnding(u)
 	x.RealmNum = u.rInt()
 	x.UserID = u.rID()
@@ -181,10 +183,11 @@ var errNoSession = fmt.Errorf("session: %w", ErrNotFound)
 // Chain and MoreChains; its stored version becomes cs.Version+1. It returns
 // false, and writes nothing, when the stored version is not cs.Version or the
 // session has ended: read it again. cs is not changed.
+//
+// Errors: those of Write. After ErrUnknown too the session must be read again:
+// a chain that holds the new token's id tells that it was written.
 func (s *Store) TouchClientSession(ctx context.Context, cs *model.ClientSession) (bool, error) {
-	w := writePool.Get().(*write)
-	w.touch = cs
-	return s.writer.do(ctx, w)
+	return s.db.touch(ctx, cs)
 }
 
 // TouchClientSession is Store.TouchClientSession inside a transaction, for a

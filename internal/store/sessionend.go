@@ -15,9 +15,9 @@ const (
 )
 
 var (
-	qEndSession   = stmt("end session", endSet+`where sk = $5 and session_id = $6 and offline = $7`+endLive+` and client = $11 returning client, cg`)
-	qSweepSession = stmt("end due session", endSet+`where sk = $5 and session_id = $6 and offline = $7`+endLive+` and client = $11 and version = $12 returning client, cg`)
-	qSettle       = stmt("settle superseded session", endSet+`where sk = $5 and session_id = $6 and client = $7 and offline = $8 and version = $9 and ended is null`)
+	qEndSession   = stmt("end session", endSet+`where sk = $5 and session_id = $6 and offline = $7`+endLive+` and +client = $11 returning client, cg`)
+	qSweepSession = stmt("end due session", endSet+`where sk = $5 and session_id = $6 and offline = $7`+endLive+` and +client = $11 and version = $12 returning client, cg`)
+	qSettle       = stmt("settle superseded session", endSet+`where sk = $5 and session_id = $6 and +client = $7 and offline = $8 and version = $9 and ended is null`)
 	qEndSessions  = stmt("end sessions of user session", endSet+`where sk = $5 and session_id = $6 and offline = $7`+endLive+` returning client, cg`)
 
 	qEndUserSession = stmt("end user session", `update user_session set ended = $1, ended_reason = $2, ended_by = $3

@@ -30,10 +30,10 @@ var (
 	qSessionReplace = stmt("replace session", `update client_session set started = $1, last_refresh = $2, rg = $3, cg = $4, ug = $5,
  version = version + 1, chain = $6, used = $7, uses = $8, cur = $9, issued = $10, chains = $11, scope = $12, notes = $13,
  ended = null, ended_reason = null, ended_by = null, die_slot = $14
- where sk = $15 and session_id = $16 and client = $17 and offline = $18 and version = $19`)
+ where sk = $15 and session_id = $16 and +client = $17 and offline = $18 and version = $19`)
 
 	qSessionHead = stmt("session head", `select version, ended, rg, cg, ug from client_session
- where sk = $1 and session_id = $2 and client = $3 and offline = $4`)
+ where sk = $1 and session_id = $2 and +client = $3 and offline = $4`)
 
 	qCountAdd    = stmt("add to session count", `update session_count set n = n + $1 where sk = $2 and realm = $3 and client = $4 and offline = $5 and rg = $6 and cg = $7`)
 	qCountInsert = stmt("insert session count", `insert into session_count (sk, realm, client, offline, rg, cg, n) values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing`)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -11,15 +10,9 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// conn is one database connection with its prepared statements, used by one
-// goroutine at a time. It, cursor and classify are all that knows SQLite: the
-// rest of the package binds, runs and reads statements through them.
-type conn struct {
-	c        *sqlite.Conn
-	prepared []*cursor // by query.idx
-	counter  *atomic.Int64
-	hook     func(kind string)
-}
+// liteLink is a connection to a SQLite file. It and liteStmt are all that
+// knows SQLite's API.
+type liteLink struct{ c *sqlite.Conn }
 
 // openSQLite opens the file with the settings every connection has. Page
 // caches are small and nothing is mapped: memory must not grow with sessions,
@@ -43,10 +36,10 @@ func openSQLite(path string, writer bool, counter *atomic.Int64, hook func(strin
 			return nil, openError(err)
 		}
 	}
-	return &conn{c: c, prepared: make([]*cursor, len(queries)), counter: counter, hook: hook}, nil
+	return newConn(&liteLink{c}, counter, hook), nil
 }
 
-func openError(err error) error { return fmt.Errorf("open database: %w", classify(err)) }
+func openError(err error) error { return fmt.Errorf("open database: %w", classifyLite(err)) }
 
 // runScript runs statements that are not registered: pragmas and migrations.
 func runScript(c *sqlite.Conn, script string) error {
@@ -69,37 +62,60 @@ func runScript(c *sqlite.Conn, script string) error {
 	return nil
 }
 
-// command runs transaction control: begin, commit, savepoint and the like.
-// They belong to the engine, not to the registered statements.
-func (c *conn) command(sql string) error {
-	s, err := c.c.Prepare(sql)
+func (l *liteLink) prepare(q *query) (statement, error) {
+	s, err := l.c.Prepare(q.sql)
+	if err != nil {
+		return nil, err
+	}
+	return liteStmt{s, l.c}, nil
+}
+
+func (l *liteLink) script(text string) error { return runScript(l.c, text) }
+
+func (l *liteLink) command(sql string) error {
+	s, err := l.c.Prepare(sql)
 	if err == nil {
 		_, err = s.Step()
 		s.Reset()
 	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", sql, classify(err))
-	}
-	return nil
+	return err
 }
 
-// inTx tells whether a transaction is open; some failures close it.
-func (c *conn) inTx() bool { return !c.c.AutocommitEnabled() }
+func (l *liteLink) inTx() bool { return !l.c.AutocommitEnabled() }
 
-func (c *conn) close() error { return c.c.Close() }
+func (l *liteLink) close() error { return l.c.Close() }
 
-// interruptible makes long statements end when ctx does. The result undoes it.
-// Look-ups by key do without: they take microseconds, and this takes as long.
-func (c *conn) interruptible(ctx context.Context) func() {
+// interruptible costs as much as a look-up by key takes.
+func (l *liteLink) interruptible(ctx context.Context) func() {
 	if ctx.Done() == nil {
 		return func() {}
 	}
-	c.c.SetInterrupt(ctx.Done())
-	return func() { c.c.SetInterrupt(nil) }
+	l.c.SetInterrupt(ctx.Done())
+	return func() { l.c.SetInterrupt(nil) }
 }
 
-// classify turns an error of the engine into what callers decide by.
-func classify(err error) error {
+// liteStmt is a statement of a SQLite connection.
+type liteStmt struct {
+	s *sqlite.Stmt
+	c *sqlite.Conn
+}
+
+func (s liteStmt) bindInt(i int, v int64)         { s.s.BindInt64(i, v) }
+func (s liteStmt) bindText(i int, v string)       { s.s.BindText(i, v) }
+func (s liteStmt) bindNull(i int)                 { s.s.BindNull(i) }
+func (s liteStmt) bindBytes(i int, v []byte)      { s.s.BindBytes(i, v) }
+func (s liteStmt) step() (bool, error)            { return s.s.Step() }
+func (s liteStmt) changes() int                   { return s.c.Changes() }
+func (s liteStmt) reset()                         { s.s.Reset() }
+func (s liteStmt) colInt(i int) int64             { return s.s.ColumnInt64(i) }
+func (s liteStmt) colText(i int) string           { return s.s.ColumnText(i) }
+func (s liteStmt) colLen(i int) int               { return s.s.ColumnLen(i) }
+func (s liteStmt) colBytes(i int, buf []byte) int { return s.s.ColumnBytes(i, buf) }
+func (s liteStmt) colNull(i int) bool             { return s.s.ColumnIsNull(i) }
+
+func (l *liteLink) classify(err error) error { return classifyLite(err) }
+
+func classifyLite(err error) error {
 	switch code := sqlite.ErrCode(err); code.ToPrimary() {
 	case sqlite.ResultBusy, sqlite.ResultLocked:
 		return fmt.Errorf("%w (%w)", ErrBusy, err)
@@ -109,10 +125,10 @@ func classify(err error) error {
 		return fmt.Errorf("%w (%w)", errUnique, err)
 	case sqlite.ResultInterrupt:
 		return context.Canceled
+	case sqlite.ResultError:
+		if strings.Contains(err.Error(), errNoTable.Error()) {
+			return fmt.Errorf("%w (%v)", errNoTable, err)
+		}
 	}
 	return err
 }
-
-// errUnique is a unique key that is taken; it becomes a ConflictError where
-// it is known what the key stands for.
-var errUnique = errors.New("unique key taken")

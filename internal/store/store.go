@@ -2,64 +2,47 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync/atomic"
 )
 
-const defaultReadConns = 4
-
 // Store is the database. Its methods may be called from many goroutines.
 type Store struct {
-	path       string
+	db         database
 	seal       sealer
 	log        *slog.Logger
 	statements atomic.Int64
-	readers    *readers
-	writer     *writer
 	scopes     scopeTexts
 }
 
-// Open opens a database; dsn is "sqlite:PATH". A missing directory is made
-// with mode 0700, a missing file with 0600. It does not migrate: ErrSchemaOld
-// (also of a new, empty database) and ErrSchemaNew.
+// Open opens a database; dsn is "sqlite:PATH" or "postgres://…" as pgx reads
+// it (several hosts, target_session_attrs, pool_max_conns). A missing SQLite
+// directory is made with mode 0700, a missing file with 0600. It does not
+// migrate: ErrSchemaOld (also of a new, empty database) and ErrSchemaNew.
 func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	path, err := sqlitePath(dsn)
-	if err != nil {
 		return nil, err
 	}
 	sl, err := newSealer(o.InstanceKey)
 	if err != nil {
 		return nil, err
 	}
-	if err := createFile(path); err != nil {
-		return nil, err
-	}
-	s := &Store{path: path, seal: sl, log: o.Log}
+	s := &Store{seal: sl, log: o.Log}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	c, err := openSQLite(path, true, &s.statements, o.OnStatement)
+	if isPostgres(dsn) {
+		s.db, err = openPostgres(ctx, s, dsn, o)
+	} else {
+		var path string
+		if path, err = sqlitePath(dsn); err == nil {
+			s.db, err = openLite(s, path, o)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSchema(c); err != nil {
-		return nil, errors.Join(err, c.close())
-	}
-	n := o.ReadConns
-	if n <= 0 {
-		n = defaultReadConns
-	}
-	s.readers = newReaders(n, func() (*conn, error) { return openSQLite(path, false, &s.statements, o.OnStatement) })
-	s.writer = newWriter(s, c)
 	return s, nil
 }
 
@@ -71,56 +54,29 @@ func OpenAndMigrate(ctx context.Context, dsn string, o Options) (*Store, error) 
 	return Open(ctx, dsn, o)
 }
 
+// Write runs fn in one transaction and returns when it is durable; when fn
+// returns an error nothing of it is kept. fn must be quick, may run more than
+// once, and must use tx only, not the Store.
+//
+// Errors: those of fn; ErrBusy when nothing was applied (with the cause of
+// ctx, if that ended); ErrUnknown when the connection broke while it was
+// committed (PostgreSQL only): it may be applied or not; ErrReadOnly,
+// ErrClosed. A write that has started is not stopped by ctx: what Write
+// returns is what happened.
+func (s *Store) Write(ctx context.Context, fn func(tx *Tx) error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w: %w", ErrBusy, context.Cause(ctx))
+	}
+	return s.db.write(ctx, fn)
+}
+
 // Close waits for running reads and queued writes and closes the database.
 // Calls after it get ErrClosed.
-func (s *Store) Close() error {
-	err := s.writer.close()
-	if errors.Is(err, ErrClosed) {
-		return err
-	}
-	return errors.Join(err, s.readers.close())
-}
+func (s *Store) Close() error { return s.db.close() }
 
 // Stats is what an operator wants to see now.
 func (s *Store) Stats() Stats {
-	size := func(path string) int64 {
-		if info, err := os.Stat(path); err == nil {
-			return info.Size()
-		}
-		return 0
-	}
-	return Stats{
-		ReadConns:    int(s.readers.opened.Load()),
-		ReadConnsMax: cap(s.readers.places),
-		WriterQueue:  len(s.writer.queue),
-		Commits:      s.writer.commits.Load(),
-		Writes:       s.writer.writes.Load(),
-		Statements:   s.statements.Load(),
-		FileBytes:    size(s.path),
-		WALBytes:     size(s.path + "-wal"),
-	}
-}
-
-func sqlitePath(dsn string) (string, error) {
-	path, ok := strings.CutPrefix(dsn, "sqlite:")
-	if !ok || path == "" {
-		return "", fmt.Errorf("database %q: want sqlite:PATH", dsn)
-	}
-	return filepath.Abs(path)
-}
-
-// createFile makes the database file before SQLite does, which would let
-// others read it; the files beside it take its mode.
-func createFile(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("database directory: %w", err)
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("database file: %w", err)
-	}
-	return f.Close()
+	st := s.db.stats()
+	st.Statements = s.statements.Load()
+	return st
 }

@@ -6,10 +6,10 @@ import (
 
 var (
 	qReslot = stmt("reslot session", `update client_session set die_slot = $1
- where sk = $2 and session_id = $3 and client = $4 and offline = $5 and version = $6 and ended is null`)
+ where sk = $2 and session_id = $3 and +client = $4 and offline = $5 and version = $6 and ended is null`)
 
 	qEndedDelete = stmt("delete ended session", `delete from client_session
- where sk = $1 and session_id = $2 and client = $3 and offline = $4 and ended is not null`)
+ where sk = $1 and session_id = $2 and +client = $3 and offline = $4 and ended is not null`)
 
 	qEmptyUserSession = stmt("delete empty user session", `delete from user_session where sk = $1 and id = $2 and offline = $3
  and not exists (select 1 from client_session cs where cs.sk = $1 and cs.session_id = $2 and cs.offline = $3)`)

@@ -9,20 +9,20 @@ import (
 // Options configure a Store.
 type Options struct {
 	InstanceKey []byte            // 32 bytes: AES-256-GCM key of sealed columns; required
-	ReadConns   int               // most read connections; 0 means 4
+	ReadConns   int               // most read connections; 0 means 4. PostgreSQL: all connections; 0 means pool_max_conns of the DSN, else 4 a CPU
 	Log         *slog.Logger      // nil: nothing is logged
 	OnStatement func(kind string) // called with "select", "insert", "update", "delete" or "commit" as each is run, from many goroutines; may be nil
 }
 
 // Stats is what an operator wants to see of a Store.
 type Stats struct {
-	ReadConns    int // read connections open
+	ReadConns    int // read connections open; PostgreSQL: all
 	ReadConnsMax int
-	WriterQueue  int   // writes waiting
-	Commits      int64 // transactions committed by the writer
+	WriterQueue  int   // writes waiting; PostgreSQL: callers waiting for a connection
+	Commits      int64 // transactions that wrote
 	Writes       int64 // writes in them: Writes/Commits is the size of a group
 	Statements   int64 // statements run
-	FileBytes    int64 // database file
+	FileBytes    int64 // database file; SQLite only
 	WALBytes     int64 // write-ahead log beside it
 }
 

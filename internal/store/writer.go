@@ -69,21 +69,6 @@ func newWriter(s *Store, c *conn) *writer {
 
 var writePool = sync.Pool{New: func() any { return &write{done: make(chan struct{}, 1)} }}
 
-// Write runs fn in one transaction and returns when it is durable. Writes that
-// wait at the same time are committed together; one that fails undoes only
-// itself. fn must be quick, may run more than once, and must use tx only, not
-// the Store; when it returns an error nothing of it is kept.
-//
-// Errors: those of fn; ErrBusy when it was not started (with the cause of ctx,
-// if that ended); ErrReadOnly, ErrClosed. A write that has started is not
-// stopped by ctx: what Write returns is what happened.
-func (s *Store) Write(ctx context.Context, fn func(tx *Tx) error) error {
-	w := writePool.Get().(*write)
-	w.fn = fn
-	_, err := s.writer.do(ctx, w)
-	return err
-}
-
 // do queues a write and waits for its outcome. The write belongs to the pool
 // afterwards.
 func (wr *writer) do(ctx context.Context, w *write) (touched bool, err error) {

@@ -15,7 +15,7 @@ import (
 
 func TestWrite_WaitingWritesCommitTogether(t *testing.T) {
 	t.Parallel()
-	s := openTest(t)
+	s := openLiteTest(t)
 	before := s.Stats()
 	hold, held := make(chan struct{}), make(chan struct{})
 	var wg sync.WaitGroup
@@ -73,7 +73,7 @@ func waitUntil(reached func() bool) {
 
 func TestWrite_DroppedWhileQueued(t *testing.T) {
 	t.Parallel()
-	s := openTest(t)
+	s := openLiteTest(t)
 	hold, held := make(chan struct{}), make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -120,7 +120,7 @@ func TestWrite_StartedReportsItsOutcome(t *testing.T) {
 
 func TestWrite_FullQueueIsBusy(t *testing.T) {
 	t.Parallel()
-	s := openTest(t)
+	s := openLiteTest(t)
 	hold, held := make(chan struct{}), make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -164,8 +164,8 @@ func TestWrite_PanicGoesToItsCaller(t *testing.T) {
 
 func TestWrite_WaitsForAnotherProcess(t *testing.T) {
 	t.Parallel()
-	s := openTest(t)
-	other, err := openSQLite(s.path, true, nil, nil)
+	s := openLiteTest(t)
+	other, err := openSQLite(s.db.(*liteDB).path, true, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,11 +196,11 @@ func TestWrite_WaitsForAnotherProcess(t *testing.T) {
 
 func TestWrite_FullDiskRefusesWritesAndReadsGoOn(t *testing.T) {
 	t.Parallel()
-	s := openTest(t)
+	s := openLiteTest(t)
 	mustWrite(t, s, func(tx *Tx) error { return tx.InsertUser(NewUser{User: testUser(1)}) })
 	pages := int64(0)
 	mustWrite(t, s, func(tx *Tx) error {
-		st, _, err := tx.c.c.PrepareTransient("pragma page_count")
+		st, _, err := tx.c.link.(*liteLink).c.PrepareTransient("pragma page_count")
 		if err != nil {
 			return err
 		}
@@ -210,7 +210,7 @@ func TestWrite_FullDiskRefusesWritesAndReadsGoOn(t *testing.T) {
 		return err
 	})
 	// SQLite refuses to grow past max_page_count as it does on a full disk.
-	mustWrite(t, s, func(tx *Tx) error { return runScript(tx.c.c, fmt.Sprintf("pragma max_page_count = %d", pages)) })
+	mustWrite(t, s, func(tx *Tx) error { return tx.c.link.script(fmt.Sprintf("pragma max_page_count = %d", pages)) })
 	var full error
 	for i := 2; i < 2000 && full == nil; i++ {
 		full = s.Write(t.Context(), func(tx *Tx) error { return tx.InsertUser(NewUser{User: testUser(i)}) })
@@ -337,7 +337,7 @@ func TestOpen_Schema(t *testing.T) {
 	if _, err := Migrate(t.Context(), "sqlite:"+path, o, nil); !errors.Is(err, ErrSchemaNew) {
 		t.Errorf("migrate a newer database: %v", err)
 	}
-	for _, bad := range []string{"", "postgres://x", "sqlite:"} {
+	for _, bad := range []string{"", "mysql://x", "sqlite:"} {
 		if _, err := Open(t.Context(), bad, o); err == nil {
 			t.Errorf("%q opens", bad)
 		}
@@ -360,16 +360,16 @@ func TestMigrate_OneFileIsAllOrNothing(t *testing.T) {
 	defer c.close()
 	good := migration{"0001_good", "create table a (x integer);\ncreate table b (x integer);"}
 	bad := migration{"0002_bad", "create table c (x integer); create table a (x integer);"}
-	if _, err := migrateOne(t.Context(), c, []migration{good, bad}); err != nil {
+	if _, err := migrateOne(c, beginLite(c), []migration{good, bad}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := migrateOne(t.Context(), c, []migration{good, bad}); err == nil {
+	if _, err := migrateOne(c, beginLite(c), []migration{good, bad}); err == nil {
 		t.Fatal("bad migration ran")
 	}
 	if v, err := schemaVersion(c); err != nil || v != 1 {
 		t.Errorf("version %d, %v", v, err)
 	}
-	if err := runScript(c.c, "select x from c"); err == nil {
+	if err := c.link.script("select x from c"); err == nil {
 		t.Error("half of the bad migration is there")
 	}
 }

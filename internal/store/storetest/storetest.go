@@ -22,7 +22,15 @@ func Open(t testing.TB) *store.Store {
 // OpenAt is Open for a file of the caller's choice.
 func OpenAt(t testing.TB, path string) *store.Store {
 	t.Helper()
-	s, err := store.OpenAndMigrate(t.Context(), "sqlite:"+path, store.Options{InstanceKey: Key})
+	return OpenWith(t, "sqlite:"+path, store.Options{})
+}
+
+// OpenWith is Open for a database of any kind, which is migrated, with options
+// that need no instance key.
+func OpenWith(t testing.TB, dsn string, o store.Options) *store.Store {
+	t.Helper()
+	o.InstanceKey = Key
+	s, err := store.OpenAndMigrate(t.Context(), dsn, o)
 	if err != nil {
 		t.Fatalf("open store: %v", err)
 	}
