@@ -31,9 +31,12 @@ func checkDB(v string) error {
 		}
 		return nil
 	case "postgres", "postgresql":
-		return errors.New("PostgreSQL is not supported yet: use sqlite:PATH")
+		if !strings.HasPrefix(rest, "//") || len(rest) == len("//") {
+			return errors.New("want postgres://USER@HOST/DATABASE")
+		}
+		return nil
 	}
-	return errors.New("want sqlite:PATH")
+	return errors.New("want sqlite:PATH or postgres://USER@HOST/DATABASE")
 }
 
 func checkAddress(v string) error {

@@ -46,7 +46,7 @@ func text(at func(*settings) *string, def string) func(*pflag.FlagSet, *settings
 
 // table lists every setting; a command picks some of them by name.
 var table = []setting{
-	{name: "db", usage: "database, `sqlite:PATH`", check: checkDB,
+	{name: "db", usage: "database, `sqlite:PATH` or postgres://USER@HOST/DATABASE", check: checkDB,
 		bind: text(func(s *settings) *string { return &s.DB }, "sqlite:./latchkey-data/latchkey.db")},
 	{name: "instance-key-file", usage: "`FILE` of the key that seals secrets in the database (default instance.key beside the database)",
 		bind: text(func(s *settings) *string { return &s.InstanceKeyFile }, "")},

@@ -98,7 +98,7 @@ func TestConfig_Faults(t *testing.T) {
 		args []string
 		want []string // each is a part of a fault of its own
 	}{
-		{"PostgreSQL", nil, []string{"--db", "postgres://u:p@h/d"}, []string{"PostgreSQL is not supported yet: use sqlite:PATH"}},
+		{"PostgreSQL", nil, []string{"--db", "postgres:d"}, []string{"want postgres://USER@HOST/DATABASE"}},
 		{"no scheme", nil, []string{"--db", "data.db"}, []string{`--db "data.db": want sqlite:PATH`}},
 		{"no path", nil, []string{"--db", "sqlite:"}, []string{"the path is missing"}},
 		{"address", nil, []string{"--listen", "8080"}, []string{`--listen "8080": want HOST:PORT`}},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,18 +19,57 @@ import (
 	"github.com/latchkey-id/latchkey/internal/token"
 )
 
-// databaseFile is the path in --db; empty only before resolve has checked it.
-func (s *settings) databaseFile() string { return strings.TrimPrefix(s.DB, "sqlite:") }
+// databaseFile is the path in --db; empty for PostgreSQL.
+func (s *settings) databaseFile() string {
+	path, _ := strings.CutPrefix(s.DB, "sqlite:")
+	if s.postgres() {
+		return ""
+	}
+	return path
+}
 
+// postgres tells whether --db names a PostgreSQL database.
+func (s *settings) postgres() bool { return !strings.HasPrefix(s.DB, "sqlite:") }
+
+// databaseName is --db as messages show it: without a password.
+func (s *settings) databaseName() string {
+	if !s.postgres() {
+		return s.databaseFile()
+	}
+	u, err := url.Parse(s.DB)
+	if err != nil {
+		return "postgres"
+	}
+	return u.Redacted()
+}
+
+// databaseShown is --db for the log, without a password.
+func (s *settings) databaseShown() string {
+	if s.postgres() {
+		return s.databaseName()
+	}
+	return s.DB
+}
+
+// instanceKeyFile is beside the database file; a PostgreSQL database has
+// ./latchkey-data for it, and all nodes need the same.
 func (s *settings) instanceKeyFile() string {
 	if s.InstanceKeyFile != "" {
 		return s.InstanceKeyFile
 	}
-	return filepath.Join(filepath.Dir(s.databaseFile()), "instance.key")
+	dir := filepath.Dir(s.databaseFile())
+	if s.postgres() {
+		dir = "latchkey-data"
+	}
+	return filepath.Join(dir, "instance.key")
 }
 
-// databaseExists tells whether the database file is there and not empty.
+// databaseExists tells whether the database file is there and not empty. A
+// PostgreSQL database always is: migrate makes what is in it.
 func (s *settings) databaseExists() (bool, error) {
+	if s.postgres() {
+		return true, nil
+	}
 	info, err := os.Stat(s.databaseFile())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -47,9 +87,17 @@ func (s *settings) databaseExists() (bool, error) {
 func (a *app) instanceKey(newDatabase bool) ([]byte, error) {
 	path := a.set.instanceKeyFile()
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) && !newDatabase {
-		return nil, fmt.Errorf("instance key %s: missing, but database %s exists: put the key back from the backup, or name it with --instance-key-file", path, a.set.databaseFile())
+		return nil, fmt.Errorf("instance key %s: missing, but database %s exists: put the key back from the backup or another node, or name it with --instance-key-file%s", path, a.set.databaseName(), a.set.migrateFirst())
 	}
 	return store.LoadOrCreateInstanceKey(path)
+}
+
+// migrateFirst is what to do with a PostgreSQL database nothing is in yet.
+func (s *settings) migrateFirst() string {
+	if !s.postgres() {
+		return ""
+	}
+	return "; for an empty database run latchkey migrate first"
 }
 
 // openStore opens the database. A new one is made, and migrated, only with
@@ -74,9 +122,11 @@ func (a *app) openStore(ctx context.Context, create bool, log *slog.Logger) (*st
 	st, err := open(ctx, a.set.DB, store.Options{InstanceKey: key, Log: log})
 	switch {
 	case errors.Is(err, store.ErrSchemaOld):
-		return nil, fmt.Errorf("database %s has an older schema than this program: run latchkey migrate --db %s", a.set.databaseFile(), a.set.DB)
+		return nil, fmt.Errorf("database %s has an older schema than this program: run latchkey migrate --db %s", a.set.databaseName(), a.set.databaseShown())
 	case errors.Is(err, store.ErrSchemaNew):
-		return nil, fmt.Errorf("database %s has a newer schema than this program: use the version that migrated it, or a later one", a.set.databaseFile())
+		return nil, fmt.Errorf("database %s has a newer schema than this program: use the version that migrated it, or a later one", a.set.databaseName())
+	case err != nil && a.set.postgres(): // several lines, one for each host
+		return nil, fmt.Errorf("database %s: %s", a.set.databaseName(), strings.Join(strings.Fields(err.Error()), " "))
 	case err != nil:
 		return nil, err
 	}

@@ -91,7 +91,7 @@ func (a *app) serve(ctx context.Context) error {
 	}
 	err = a.serveStore(ctx, node{log: log, store: st, public: public, management: management}, func() {
 		log.Info("ready", "url", a.baseURL(public.Addr()), "listen", public.Addr().String(), "management", "http://"+management.Addr().String(),
-			"signer", signer, "database", a.set.DB, "version", readBuild().version, "took", a.now().Sub(begun).Round(time.Millisecond).String())
+			"signer", signer, "database", a.set.databaseShown(), "version", readBuild().version, "took", a.now().Sub(begun).Round(time.Millisecond).String())
 	})
 	if cerr := st.Close(); err == nil && cerr != nil {
 		err = fmt.Errorf("close database: %w", cerr)
