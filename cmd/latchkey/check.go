@@ -76,7 +76,7 @@ func checkRelativePath(v string) error {
 }
 
 // checkTogether looks at settings that must fit each other.
-func (a *app) checkTogether(cmd *cobra.Command, faults *configFaults) {
+func (a *app) checkTogether(cmd *cobra.Command, faults *configError) {
 	if cmd.Flags().Lookup("demo") == nil {
 		return
 	}

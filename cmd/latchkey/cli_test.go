@@ -24,7 +24,7 @@ func TestExitCodes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { taken.Close() })
+	t.Cleanup(func() { _ = taken.Close() })
 	file := filepath.Join(base, "file")
 	openKey := filepath.Join(base, "open.key")
 	for path, mode := range map[string]os.FileMode{file: 0o600, openKey: 0o644} {

@@ -16,7 +16,7 @@ func newClient(a *app) *cobra.Command {
 		Use:   "client",
 		Short: "List and show clients, show or renew a secret",
 		Long: `Lists and shows the clients of a realm, directly in the database. To create or
-change one use admin REST or kcadm.sh; a running server sees a renewed secret
+change one use admin REST; a running server sees a renewed secret
 within about a second.`,
 		Example: `  latchkey client list --realm demo
   latchkey client secret --realm demo offline-access-portal`,

@@ -97,19 +97,19 @@ func (a *app) takes(cmd *cobra.Command, names ...string) {
 	}
 }
 
-// configFaults are all faults of a configuration.
-type configFaults struct{ list []string }
+// configError are all faults of a configuration.
+type configError struct{ list []string }
 
-func (e *configFaults) Error() string { return strings.Join(e.list, "; ") }
+func (e *configError) Error() string { return strings.Join(e.list, "; ") }
 
-func (e *configFaults) addf(format string, args ...any) {
+func (e *configError) addf(format string, args ...any) {
 	e.list = append(e.list, fmt.Sprintf(format, args...))
 }
 
 // resolve settles every setting of cmd from flag, environment and file, and
 // reports all faults at once. An empty environment variable counts as unset.
 func (a *app) resolve(cmd *cobra.Command) error {
-	faults := &configFaults{}
+	faults := &configError{}
 	file := a.readConfig(cmd, faults)
 	for i := range table {
 		s := &table[i]
@@ -136,7 +136,7 @@ func (a *app) resolve(cmd *cobra.Command) error {
 
 // fill sets a flag that the command line left alone; the result says where
 // the value came from.
-func (a *app) fill(flag *pflag.Flag, s *setting, file map[string][]string, source string, faults *configFaults) string {
+func (a *app) fill(flag *pflag.Flag, s *setting, file map[string][]string, source string, faults *configError) string {
 	values := file[s.name]
 	if values != nil {
 		source = "config file: " + s.name
@@ -157,7 +157,7 @@ func (a *app) fill(flag *pflag.Flag, s *setting, file map[string][]string, sourc
 // readConfig reads the file named by --config or LATCHKEY_CONFIG: one JSON
 // object whose members are named as the flags. A key no command knows is a
 // fault, since a mistyped setting would otherwise silently be the default.
-func (a *app) readConfig(cmd *cobra.Command, faults *configFaults) map[string][]string {
+func (a *app) readConfig(cmd *cobra.Command, faults *configError) map[string][]string {
 	path, _ := cmd.Flags().GetString("config")
 	if path == "" {
 		path = a.getenv("LATCHKEY_CONFIG")

@@ -127,7 +127,7 @@ func TestConfig_Faults(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			_, err := resolved(tt.env, append([]string{"serve"}, tt.args...)...)
-			var faults *configFaults
+			var faults *configError
 			if !errors.As(err, &faults) || exitCode(err) != exitUsage {
 				t.Fatalf("resolve = %v, exit code %d, want faults and %d", err, exitCode(err), exitUsage)
 			}

@@ -62,7 +62,7 @@ func standInCurl(args []string) int {
 		fmt.Fprintln(os.Stderr, "curl:", err)
 		return 7
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	if _, err := io.Copy(os.Stdout, res.Body); err != nil {
 		return 18
 	}

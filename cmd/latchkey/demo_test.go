@@ -12,7 +12,7 @@ import (
 )
 
 // printedLines are the lines to copy, in order.
-func printedLines(p *process, t *testing.T) []string {
+func printedLines(t *testing.T, p *process) []string {
 	t.Helper()
 	p.line(t, p.out, "ADMIN=$(curl")
 	var out []string
@@ -29,7 +29,7 @@ func printedLines(p *process, t *testing.T) []string {
 func TestServeDemo_PrintedLinesWork(t *testing.T) {
 	t.Parallel()
 	p := serve(t, t.TempDir(), nil, "--demo")
-	pasted := printedLines(p, t)
+	pasted := printedLines(t, p)
 	if len(pasted) != 3 {
 		t.Fatalf("printed %d lines to copy, want 3:\n%s", len(pasted), p.out)
 	}

@@ -28,8 +28,7 @@ leaves nothing behind.
 
 A realm of that name must not exist. A server that runs on the database serves
 the new realm within about a second. A new database is made when there is none.
-Do not start a server on the database while an import runs: at its start a
-server removes what unfinished imports left.
+What a killed import left is removed when a server starts ten minutes later.
 
 The console's export leaves out users and masks secrets: prefer kc.sh export.`
 
@@ -84,7 +83,7 @@ func (a *app) importRealm(ctx context.Context, realms *realm.Service, path strin
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	p := a.newProgress("users")
 	_, err = realms.CreateRealm(ctx, f, realm.ImportOptions{Progress: p.report})
 	p.clear()
@@ -137,7 +136,7 @@ func realmNameIn(path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	name, err := readRealmName(json.NewDecoder(f))
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):

@@ -89,7 +89,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	if err == nil || errors.Is(err, errReported) {
 		return exitCode(err)
 	}
-	var faults *configFaults
+	var faults *configError
 	if errors.As(err, &faults) {
 		for _, f := range faults.list {
 			fmt.Fprintf(a.err, "latchkey: %s\n", f)

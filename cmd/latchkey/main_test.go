@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 	if err == nil {
 		binary = filepath.Join(dir, "latchkey")
 		var out []byte
-		if out, err = exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		if out, err = exec.Command("go", "build", "-buildvcs=false", "-o", binary, ".").CombinedOutput(); err != nil {
 			err = fmt.Errorf("%w\n%s", err, out)
 		}
 	}
@@ -105,11 +105,13 @@ type lines struct {
 	mu   sync.Mutex
 	text strings.Builder
 	more chan struct{} // gets a token when there may be something new
+	all  chan struct{} // closed when the process writes no more
 }
 
 func collect(r io.Reader) *lines {
-	l := &lines{more: make(chan struct{}, 1)}
+	l := &lines{more: make(chan struct{}, 1), all: make(chan struct{})}
 	go func() {
+		defer close(l.all)
 		for s := bufio.NewScanner(r); s.Scan(); {
 			l.mu.Lock()
 			l.text.WriteString(s.Text() + "\n")
@@ -170,6 +172,8 @@ func serve(t *testing.T, dir string, env []string, args ...string) *process {
 	p.out, p.log = collect(stdout), collect(stderr)
 	go func() {
 		_, _ = p.Process.Wait()
+		<-p.out.all
+		<-p.log.all
 		close(p.ended)
 	}()
 	t.Cleanup(func() {
@@ -230,7 +234,7 @@ func send(t *testing.T, req *http.Request) answer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close()
+	defer func() { _ = res.Body.Close() }()
 	raw, err := io.ReadAll(res.Body)
 	if err != nil {
 		t.Fatal(err)

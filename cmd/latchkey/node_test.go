@@ -25,7 +25,7 @@ func (p *process) halfRequest(t *testing.T) (finish func() *http.Response) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() })
+	t.Cleanup(func() { _ = c.Close() })
 	head := "POST /realms/demo/protocol/openid-connect/token HTTP/1.1\r\nHost: localhost\r\n" +
 		"Content-Type: application/x-www-form-urlencoded\r\nExpect: 100-continue\r\nContent-Length: " + strconv.Itoa(len(form)) + "\r\n\r\n"
 	if _, err := io.WriteString(c, head); err != nil {
@@ -69,7 +69,7 @@ func TestServe_SignalLetsRequestsFinish(t *testing.T) {
 	eventually(t, "new connections are refused", func() bool {
 		c, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
 		if err == nil {
-			c.Close()
+			_ = c.Close()
 		}
 		return err != nil
 	})

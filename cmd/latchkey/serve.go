@@ -83,15 +83,15 @@ func (a *app) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer public.Close() // unless it served: then it is closed already
-	defer management.Close()
+	defer func() { _ = public.Close() }() // unless it served: then it is closed already
+	defer func() { _ = management.Close() }()
 	st, err := a.openStore(ctx, true, log)
 	if err != nil {
 		return err
 	}
 	err = a.serveStore(ctx, node{log: log, store: st, public: public, management: management}, func() {
 		log.Info("ready", "url", a.baseURL(public.Addr()), "listen", public.Addr().String(), "management", "http://"+management.Addr().String(),
-			"signer", signer, "database", a.set.DB, "version", readBuild().version, "took", a.now().Sub(begun).Round(time.Millisecond))
+			"signer", signer, "database", a.set.DB, "version", readBuild().version, "took", a.now().Sub(begun).Round(time.Millisecond).String())
 	})
 	if cerr := st.Close(); err == nil && cerr != nil {
 		err = fmt.Errorf("close database: %w", cerr)

@@ -102,9 +102,7 @@ func (a *app) revokeClient(ctx context.Context, t *tools, r revocation, snap *re
 		return err
 	}
 	if !r.dryRun {
-		e := model.Ending{At: a.now().Unix(), Reason: model.EndedByAdmin}
-		err = t.store.Write(ctx, func(tx *store.Tx) error { return tx.EndClientSessions(snap.Realm.Num, c.Num, e) })
-		if err != nil {
+		if err = t.sessions.EndAllOfClient(ctx, snap.Realm.Num, c.Num, model.EndedByAdmin, "", nil); err != nil {
 			return fmt.Errorf("end sessions of client %q: %w", c.ClientID, err)
 		}
 	}

@@ -56,13 +56,13 @@ func (a *API) authenticate(r *http.Request, base string) (*actor, error) {
 	}
 	now := a.Now().Unix()
 	client := snap.Client(claims.Azp)
-	if claims.Typ != "Bearer" || claims.Iss != base+"/realms/"+snap.Realm.Name || claims.Exp <= now || claims.Nbf > now+clockSkew ||
+	if claims.Typ != "Bearer" || claims.Iss != base+"/realms/"+snap.Realm.Name || claims.Exp < now || claims.Nbf > now+clockSkew ||
 		!snap.Realm.Enabled || client == nil || !client.Enabled {
 		return nil, errUnauthorized
 	}
 	offline := jti.Session == token.SessionOffline
 	act := &actor{snap: snap, client: client, ip: web.ClientIP(r)}
-	scope, err := a.attach(r, act, claims, offline)
+	scope, err := a.attach(r, act, claims, jti)
 	if err != nil {
 		return nil, err
 	}
@@ -77,10 +77,14 @@ func (a *API) authenticate(r *http.Request, base string) (*actor, error) {
 
 // attach reads the token's session and user, or the user alone for a token
 // without session, and says which scopes the token has.
-func (a *API) attach(r *http.Request, act *actor, claims *token.AccessClaims, offline bool) (model.ScopeSet, error) {
+func (a *API) attach(r *http.Request, act *actor, claims *token.AccessClaims, jti token.Context) (model.ScopeSet, error) {
 	cfg := act.snap.Config
 	if claims.Sid == "" {
-		u, revoked, err := a.Store.UserForAccess(r.Context(), cfg.Realm.Num, claims.Sub, claims.JTI)
+		sub := claims.Sub
+		if sub == "" && jti.Grant == token.GrantClientCredentials {
+			sub = act.client.ServiceUserID // a lightweight token does not say
+		}
+		u, revoked, err := a.Store.UserForAccess(r.Context(), cfg.Realm.Num, sub, claims.JTI)
 		if err != nil || revoked {
 			return model.ScopeSet{}, refusedUnless(err)
 		}
@@ -91,7 +95,7 @@ func (a *API) attach(r *http.Request, act *actor, claims *token.AccessClaims, of
 		}
 		return scopes, nil
 	}
-	row, revoked, err := a.Sessions.Access(r.Context(), cfg, act.client, claims.Sid, claims.Sub, claims.JTI, offline)
+	row, revoked, err := a.Sessions.Access(r.Context(), cfg, act.client, claims.Sid, claims.Sub, claims.JTI, jti.Session == token.SessionOffline)
 	if err != nil || revoked {
 		return model.ScopeSet{}, refusedUnless(err)
 	}

@@ -89,6 +89,18 @@ func TestToken_OfAServiceAccountWithoutSession(t *testing.T) {
 	a.get("/users", token).want(200)
 }
 
+func TestToken_LightweightOfAServiceAccount(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	app := a.clientID("app")
+	a.put("/clients/"+app, map[string]any{"attributes": map[string]any{"client.use.lightweight.access.token.enabled": "true"}}).want(204)
+	user := a.get("/clients/" + app + "/service-account-user").object()["id"].(string)
+	management := a.clientID("realm-management")
+	a.post("/users/"+user+"/role-mappings/clients/"+management, []any{a.role("view-users", management)}).want(204)
+	token := a.form("r", url.Values{"grant_type": {"client_credentials"}, "client_id": {"app"}, "client_secret": {"app-secret"}}).object()["access_token"].(string)
+	a.get("/users", token).want(200)
+}
+
 func TestToken_OfOneRealmDoesNothingInAnother(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)

@@ -59,7 +59,7 @@ type answer struct {
 // realm r; body is JSON, nil for none. token is the administrator's by default.
 func (a *api) do(method, path string, body any, token ...string) *answer {
 	a.t.Helper()
-	if !strings.HasPrefix(path, "/admin") && !strings.HasPrefix(path, "/realms") {
+	if !strings.HasPrefix(path, "/admin/") && !strings.HasPrefix(path, "/realms/") {
 		path = "/admin/realms/r" + path
 	}
 	var b bytes.Buffer

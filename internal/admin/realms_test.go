@@ -35,8 +35,8 @@ func TestRealms_BadDocumentsSayWhatAndWhere(t *testing.T) {
 	a := newAPI(t)
 	for doc, want := range map[string]string{
 		`"junk"`: `unable to read contents from stream`,
-		`{"realm": "s", "users": [{"username": "u", "enabled": "junk"}]}`:   `users[0].enabled`,
-		`{"realm": "s", "clients": [{"clientId": 5, "redirectUris": "x"}]}`: `clients[0].redirectUris`,
+		`{"realm": "s", "users": [{"username": "u", "enabled": "junk"}]}`:     `users[0].enabled`,
+		`{"realm": "s", "clients": [{"clientId": "c", "redirectUris": "x"}]}`: `clients[0].redirectUris`,
 		`{"realm": "a/b"}`: `realm`,
 		`{`:                `not JSON`,
 		`{}`:               `realm`,
@@ -96,8 +96,8 @@ func TestRealms_WhoMayNotSeeSettingsSeesWhatPagesNeed(t *testing.T) {
 	a := newAPI(t)
 	_, query := a.administrator("query", "query-clients")
 	_, viewer := a.administrator("viewer", "view-users")
-	a.get("", query).is(200, `{"realm":"r","bruteForceProtected":false,"supportedLocales":[],"organizationsEnabled":false}`)
-	a.get("", viewer).is(200, `{"realm":"r","registrationEmailAsUsername":false,"bruteForceProtected":false,"supportedLocales":[],"organizationsEnabled":false}`)
+	a.get("", query).is(200, `{"realm":"r","bruteForceProtected":false,"organizationsEnabled":false,"supportedLocales":[]}`)
+	a.get("", viewer).is(200, `{"realm":"r","registrationEmailAsUsername":false,"bruteForceProtected":false,"organizationsEnabled":false,"supportedLocales":[]}`)
 }
 
 const keyType = "org.keycloak.keys.KeyProvider"

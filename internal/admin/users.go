@@ -80,12 +80,10 @@ func (c *call) postUser() error {
 	if err := c.checkNewGroups(doc); err != nil {
 		return err
 	}
-	u, err := c.api.Realms.CreateUser(c.ctx, c.realmName(), doc, nil)
+	u, err := c.api.Realms.CreateUser(c.ctx, c.realmName(), doc, func(made *model.User) realm.Record {
+		return c.record(deed{op: opCreate, on: onUser, path: userPath(made.ID, ""), body: doc})
+	})
 	if err != nil {
-		return err
-	}
-	// The id is known only now, so the event follows the user's transaction.
-	if err := c.note(deed{op: opCreate, on: onUser, path: userPath(u.ID, ""), body: doc}); err != nil {
 		return err
 	}
 	return c.created("users", u.ID)

@@ -3,6 +3,7 @@ package keycloak
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -56,7 +57,9 @@ type item struct {
 func body(doc []byte) *fields {
 	r := &reader{}
 	if err := json.Unmarshal(doc, new(json.RawMessage)); err != nil {
-		r.err = syntaxError(err).(*DocumentError)
+		if !errors.As(syntaxError(err), &r.err) { // always: nothing was read
+			r.err = &DocumentError{Problem: "not JSON"}
+		}
 		return &fields{reader: r}
 	}
 	if tooDeep(doc, maxDepth) {

@@ -188,7 +188,7 @@ func TestComponents(t *testing.T) {
 	} {
 		frozen(t, old, func() {
 			c, err := UpdateComponent(old, []byte(tt.body))
-			got := ""
+			var got string
 			if err != nil {
 				got = err.Error()
 			} else {

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
 
 // Extra keeps the members of a Keycloak document that no rule reads, by their
@@ -188,7 +190,15 @@ type Config struct {
 	rolesByName       map[roleKey]*Role
 	groupsByID        map[string]*Group
 	expanded          map[string][]string // role id -> itself and all composites, role ids
+
+	// sets remembers deep role sets by the grants they come from: few users
+	// have grants of their own. It is a cache of configuration alone.
+	sets     sync.Map // string -> map[string]bool
+	setCount atomic.Int64
 }
+
+// maxRoleSets bounds what a Config remembers.
+const maxRoleSets = 10_000
 
 type roleKey struct{ clientID, name string }
 
@@ -331,8 +341,12 @@ func (c *Config) Expand(roleIDs ...string) map[string]bool {
 }
 
 // UserRoles is the deep set of role ids a user has, by itself and by its
-// groups and their parents.
+// groups and their parents. The set is shared: nobody may change it.
 func (c *Config) UserRoles(g Grants) map[string]bool {
+	key := strings.Join(g.Roles, " ") + "/" + strings.Join(g.Groups, " ")
+	if set, ok := c.sets.Load(key); ok {
+		return set.(map[string]bool)
+	}
 	ids := slices.Clone(g.Roles)
 	for _, gid := range g.Groups {
 		grp := c.groupsByID[gid]
@@ -341,5 +355,9 @@ func (c *Config) UserRoles(g Grants) map[string]bool {
 			grp = c.groupsByID[grp.ParentID]
 		}
 	}
-	return c.Expand(ids...)
+	set := c.Expand(ids...)
+	if c.setCount.Add(1) <= maxRoleSets {
+		c.sets.Store(key, set)
+	}
+	return set
 }

@@ -134,7 +134,8 @@ func (s ScopeSet) join(keep func(*ClientScope) bool) string {
 }
 
 // EffectiveRoles are the role ids a token for the client may carry: the user's
-// deep roles, cut to the client's scope unless it has full scope (behaviour §5).
+// deep roles, cut to the client's scope unless it has full scope (behaviour
+// §5). The set may be userRoles itself: nobody may change it.
 func (c *Config) EffectiveRoles(cl *Client, set ScopeSet, userRoles map[string]bool) map[string]bool {
 	if cl.FullScopeAllowed {
 		return userRoles

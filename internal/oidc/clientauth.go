@@ -40,8 +40,16 @@ func (q *request) authenticateClient() error {
 	default:
 		id, secret = posted, q.form.Get("client_secret")
 	}
+	if q.event.e != nil {
+		q.event.e.ClientID = id
+	}
 	c := q.snap.Client(id)
-	if c == nil || !c.Enabled {
+	switch {
+	case c == nil:
+		q.event.cause = "client_not_found"
+		return invalidClient()
+	case !c.Enabled:
+		q.event.cause = "client_disabled"
 		return invalidClient()
 	}
 	if c.Protocol != "" && c.Protocol != "openid-connect" {
@@ -49,22 +57,25 @@ func (q *request) authenticateClient() error {
 	}
 	q.client = c
 	q.note("client_id", c.ClientID)
-	if q.event.e != nil {
-		q.event.e.ClientID = c.ClientID
-	}
 	if c.PublicClient {
 		return nil
 	}
-	q.event.detail("client_auth_method", c.ClientAuthenticatorType)
 	switch c.ClientAuthenticatorType {
 	case "client-jwt", "client-secret-jwt":
-		return q.checkAssertion(c, assertion, posted)
+		if err := q.checkAssertion(c, assertion, posted); err != nil {
+			q.event.cause = "invalid_client_credentials"
+			return err
+		}
+		q.event.detail("client_auth_method", c.ClientAuthenticatorType)
+		return nil
 	default:
 		if secret == "" || subtle.ConstantTimeCompare([]byte(secret), []byte(c.Secret)) != 1 {
+			q.event.cause = "invalid_client_credentials"
 			return wrongSecret()
 		}
+		q.event.detail("client_auth_method", c.ClientAuthenticatorType)
+		return nil
 	}
-	return nil
 }
 
 // refuseBearerOnly refuses clients that only receive tokens.

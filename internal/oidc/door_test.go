@@ -2,89 +2,40 @@ package oidc_test
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/latchkey-id/latchkey/internal/credential"
-	"github.com/latchkey-id/latchkey/internal/oidc"
 	"github.com/latchkey-id/latchkey/internal/realm"
-	"github.com/latchkey-id/latchkey/internal/session"
+	"github.com/latchkey-id/latchkey/internal/server/servertest"
 	"github.com/latchkey-id/latchkey/internal/store"
-	"github.com/latchkey-id/latchkey/internal/store/storetest"
-	"github.com/latchkey-id/latchkey/internal/token"
-	"github.com/latchkey-id/latchkey/internal/web"
 )
 
-// door is the protocol door over a real store, on a clock that only tests
-// move, with realm demo.
+// door is a server under test with realm demo; time moves only by advance.
 type door struct {
-	handler http.Handler
-	realms  *realm.Service
-	store   *store.Store
-	mu      sync.Mutex
-	now     time.Time
+	*servertest.Server
+	realms *realm.Service
+	store  *store.Store
 }
 
 const base = "http://localhost:8080"
 
-var rsaKey = sync.OnceValue(func() string {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		panic(err)
-	}
-	return base64.StdEncoding.EncodeToString(x509.MarshalPKCS1PrivateKey(key))
-})
-
 func newDoor(t testing.TB, document string) *door {
 	t.Helper()
-	d := &door{store: storetest.Open(t), now: time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)}
-	hasher := credential.NewHasher(2)
-	d.realms = &realm.Service{
-		Store: d.store, Rand: rand.Reader, Now: d.clock, Hasher: hasher, Log: slog.New(slog.DiscardHandler),
-		Signer: token.SignerMode("auto"), PresetRSAKey: rsaKey,
-	}
-	sessions := &session.Service{Store: d.store, Rand: rand.Reader, Now: d.clock}
-	ctx := context.Background()
-	for _, err := range []error{d.realms.Load(ctx), d.realms.EnsureMaster(ctx)} {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := d.realms.CreateRealm(ctx, strings.NewReader(document), realm.ImportOptions{}); err != nil {
+	s := servertest.New(t)
+	if _, err := s.Realms.CreateRealm(context.Background(), strings.NewReader(document), realm.ImportOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	b, err := web.NewBaseURL("", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	mux := web.NewMux()
-	(&oidc.Endpoints{Realms: d.realms, Sessions: sessions, Store: d.store, Hasher: hasher, Rand: rand.Reader, Now: d.clock, Base: b}).Routes(mux)
-	d.handler = web.Chain(mux, web.ChainOptions{Now: d.clock})
-	return d
+	return &door{Server: s, realms: s.Realms, store: s.Store}
 }
 
-func (d *door) clock() time.Time {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.now
-}
+func (d *door) clock() time.Time { return d.Clock.Now() }
 
-func (d *door) advance(by time.Duration) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.now = d.now.Add(by)
-}
+func (d *door) advance(by time.Duration) { d.Clock.Advance(by) }
 
 // answer is a JSON answer with its status.
 type answer struct {
@@ -109,7 +60,7 @@ func (d *door) post(endpoint string, pairs ...string) answer {
 
 func (d *door) send(r *http.Request) answer {
 	w := httptest.NewRecorder()
-	d.handler.ServeHTTP(w, r)
+	d.Handler().ServeHTTP(w, r)
 	a := answer{status: w.Code, header: w.Header()}
 	_ = json.Unmarshal(w.Body.Bytes(), &a.body)
 	return a

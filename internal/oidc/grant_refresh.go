@@ -6,7 +6,6 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/session"
-	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/token"
 	"github.com/latchkey-id/latchkey/internal/web"
 )
@@ -34,19 +33,31 @@ func grantRefresh(q *request) (*Answer, error) {
 	q.event.detail("refresh_token_type", rt.Typ)
 
 	newJTI := token.NewJTI(q.e.Rand)
-	row, err := q.e.Sessions.Refresh(q.ctx, q.snap.Config, q.client, session.Use{
+	var answer *Answer
+	_, err = q.e.Sessions.Refresh(q.ctx, q.snap.Config, q.client, session.Use{
 		RefreshUse: model.RefreshUse{JTI: rt.JTI, ChainID: rt.ReuseID, IssuedAt: rt.Iat, Offline: offline},
 		SessionID:  rt.Sid, Subject: rt.Sub, NewJTI: newJTI, NewIssued: q.now,
+		Prepare: func(row *model.SessionRow) (session.Record, error) {
+			var err error
+			answer, err = q.refreshed(row, rt, newJTI, requested, narrow)
+			return q.event.record(), err
+		},
 	})
 	if err != nil {
 		return nil, q.wire(err, offline)
 	}
-	u := &row.User
+	return answer, nil
+}
+
+// refreshed makes the answer to an allowed refresh from what its one read
+// yielded. Roles, scopes and claims are those of today.
+func (q *request) refreshed(row *model.SessionRow, rt *token.RefreshClaims, newJTI, requested string, narrow bool) (*Answer, error) {
+	u, offline := &row.User, rt.Typ == token.TypOffline
 	scopes := q.snap.TokenScopes(q.client, rt.Scope, requested, narrow)
 	roles := q.snap.UserRoles(u.Grants)
 	if q.client.ConsentRequired {
 		if err := q.checkConsent(u, scopes); err != nil {
-			return nil, q.wire(err, offline)
+			return nil, err
 		}
 	}
 	is := &issue{
@@ -64,16 +75,7 @@ func grantRefresh(q *request) (*Answer, error) {
 		is.refreshJTI, is.refreshScope, is.reuseID = newJTI, rt.Scope, rt.ReuseID
 		q.event.detail("updated_refresh_token_id", newJTI)
 	}
-	a, err := q.mint(is)
-	if err != nil {
-		return nil, err
-	}
-	if rec := q.event.record(); rec != nil {
-		if err := q.e.Store.Write(q.ctx, func(tx *store.Tx) error { return rec(tx) }); err != nil {
-			return nil, err
-		}
-	}
-	return a, nil
+	return q.mint(is)
 }
 
 // refreshToken reads a refresh token up to its session: signature, type,

@@ -1,7 +1,6 @@
 package oidc
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 
@@ -53,18 +52,16 @@ func (q *request) mint(is *issue) (*Answer, error) {
 		limits = model.SessionLimits(r, c, is.session)
 	}
 	v := &subjectView{
-		cfg: q.snap.Config, client: c, user: is.user, scopes: is.scopes, notes: is.notes,
-		roles: q.snap.EffectiveRoles(c, is.scopes, is.roles), lightweight: c.Lightweight(),
+		cfg: q.snap.Config, client: c, user: is.user, scopes: is.scopes, notes: is.notes, lightweight: c.Lightweight(),
 	}
 	exp := model.AccessTokenExpiry(r, c, limits, q.now)
-	access := mapped(v, inAccess)
-	audience, _ := access["aud"].([]string)
-	setAudience(access, audience)
+	access, audience := q.mappedFast(v, inAccess, is.roles)
+	setAudience(access.claims, audience)
 	tokenID := is.context.JTI(token.NewJTI(q.e.Rand))
-	access["exp"], access["iat"], access["iss"], access["jti"] = exp, q.now, q.issuer, tokenID
-	access["typ"], access["azp"], access["scope"] = tokenType(c), c.ClientID, is.scopes.TokenScope()
+	access.claims["exp"], access.claims["iat"], access.claims["iss"], access.claims["jti"] = exp, q.now, q.issuer, tokenID
+	access.claims["typ"], access.claims["azp"], access.claims["scope"] = tokenType(c), c.ClientID, is.scopes.TokenScope()
 	if is.session != nil {
-		access["sid"] = is.session.SessionID
+		access.claims["sid"] = is.session.SessionID
 	}
 	a := &Answer{
 		ExpiresIn: exp - q.now, TokenType: tokenType(c), Scope: is.scopes.TokenScope(),
@@ -78,7 +75,7 @@ func (q *request) mint(is *issue) (*Answer, error) {
 	q.event.detail("scope", a.Scope)
 	if is.whole != nil {
 		a.Scope = is.whole.TokenScope()
-		v.scopes, v.roles = *is.whole, q.snap.EffectiveRoles(c, *is.whole, is.roles)
+		v.scopes, v.roles = *is.whole, nil
 	}
 	if is.session != nil {
 		a.SessionState = is.session.SessionID
@@ -95,7 +92,7 @@ func (q *request) mint(is *issue) (*Answer, error) {
 	if refreshExp > 0 {
 		a.RefreshExpiresIn = refreshExp - q.now
 	}
-	sub, _ := access["sub"].(string)
+	sub, _ := access.claims["sub"].(string)
 	rc := token.RefreshClaims{
 		Exp: refreshExp, Iat: q.now, JTI: is.refreshJTI, Iss: q.issuer, Aud: []string{q.issuer}, Sub: sub,
 		Typ: refreshType(is.offline), Azp: c.ClientID, Nonce: is.nonce, Sid: is.session.SessionID,
@@ -109,7 +106,8 @@ func (q *request) mint(is *issue) (*Answer, error) {
 
 func (q *request) mintID(v *subjectView, is *issue, exp int64, accessToken string) (string, error) {
 	alg := model.IDTokenAlg(q.snap.Realm, q.client)
-	id := mapped(v, inID)
+	out, _ := q.mappedFast(v, inID, is.roles)
+	id := out.claims
 	id["exp"], id["iat"], id["jti"], id["iss"], id["typ"] = exp, q.now, token.NewJTI(q.e.Rand), q.issuer, token.TypID
 	id["aud"], id["azp"], id["sub"] = q.client.ClientID, q.client.ClientID, is.user.ID
 	id["at_hash"] = token.HashHalf(alg, accessToken)
@@ -119,13 +117,13 @@ func (q *request) mintID(v *subjectView, is *issue, exp int64, accessToken strin
 	if is.nonce != "" {
 		id["nonce"] = is.nonce
 	}
-	return q.sign(alg, id)
+	return q.sign(alg, out)
 }
 
 // sign makes a JWS of the claims, making a key first when the realm has none
 // for the algorithm.
-func (q *request) sign(alg string, c claims) (string, error) {
-	payload, err := json.Marshal(map[string]any(c))
+func (q *request) sign(alg string, p payload) (string, error) {
+	encoded, err := p.encode()
 	if err != nil {
 		return "", fmt.Errorf("encode claims: %w", err)
 	}
@@ -134,7 +132,7 @@ func (q *request) sign(alg string, c claims) (string, error) {
 			return "", err
 		}
 	}
-	signed, err := q.snap.Keys.Sign(alg, payload)
+	signed, err := q.snap.Keys.Sign(alg, encoded)
 	if err != nil {
 		return "", fmt.Errorf("sign with %s: %w", alg, err)
 	}

@@ -117,10 +117,17 @@ func mappersOf(v *subjectView) []*model.ProtocolMapper {
 
 // mapped runs every mapper that wants the place. Roles go through role mappers
 // first. The audience claim "aud" comes back as a sorted list of strings.
-func mapped(v *subjectView, p place) claims {
-	all := mappersOf(v)
+func mapped(v *subjectView, p place) claims { return runMappers(v, p, mappersOf(v)) }
+
+func runMappers(v *subjectView, p place, all []*model.ProtocolMapper) claims {
 	out := make(claims, 16)
-	names := effectiveNames(v)
+	var names *roleNames
+	for _, m := range all {
+		if readsRoles[m.Type] || roleMappers[m.Type] != nil {
+			names = effectiveNames(v)
+			break
+		}
+	}
 	for _, m := range all {
 		if f := roleMappers[m.Type]; f != nil {
 			f(v, m, names)

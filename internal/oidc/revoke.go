@@ -65,6 +65,7 @@ func (e *Endpoints) revoke(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !done {
+		q.event.cause = "user_session_not_found"
 		return q.notRevoked(w)
 	}
 	return web.WriteRaw(w, http.StatusOK, "", nil)

@@ -214,6 +214,9 @@ func TestEvents_StoredWithTheLogin(t *testing.T) {
 	if got := strings.Join(kinds, " "); got != "LOGIN LOGIN_ERROR REVOKE_GRANT" {
 		t.Fatalf("events = %s", got)
 	}
+	if e := events[1]; e.Error != "invalid_user_credentials" || e.UserID == "" || e.Details["reason"] != "" || e.Details["token_id"] != "" {
+		t.Errorf("refused login = %+v", e)
+	}
 	login := events[0]
 	if login.Session != a.text("session_state") || login.Details["refresh_token_type"] != "Offline" || login.Details["username"] != "uma" ||
 		login.Details["token_id"] == "" || login.Details["scope"] == "" || login.ClientID != "portal" || login.IP != "127.0.0.1" {
@@ -241,5 +244,37 @@ func TestIntrospect_RevokedAccessTokenAlone(t *testing.T) {
 	}
 	if r := d.refresh("portal", "portal-secret", a.text("refresh_token")); r.status != http.StatusOK {
 		t.Errorf("the offline token afterwards: %d %v", r.status, r.body)
+	}
+}
+
+func TestEvents_RefreshIsStoredWhereTheRealmAsksForIt(t *testing.T) {
+	t.Parallel()
+	for _, rotation := range []string{"false", "true"} {
+		t.Run("rotation "+rotation, func(t *testing.T) {
+			t.Parallel()
+			d := newDoor(t, strings.Replace(demoRealm, `"eventsEnabled":true,`, `"eventsEnabled":true,"enabledEventTypes":["REFRESH_TOKEN","REFRESH_TOKEN_ERROR"],"revokeRefreshToken":`+rotation+`,`, 1))
+			rt := d.login(t, "portal", "portal-secret", "offline_access").text("refresh_token")
+			a := d.refresh("portal", "portal-secret", rt)
+			d.advance(time.Second)
+			d.refresh("portal", "portal-secret", "junk")
+			snap, err := d.realms.Snapshot(t.Context(), "demo")
+			if err != nil {
+				t.Fatal(err)
+			}
+			events, err := d.store.Events(t.Context(), snap.Realm.Num, store.EventFilter{Ascending: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(events) != 2 || events[0].Type != "REFRESH_TOKEN" || events[1].Type != "REFRESH_TOKEN_ERROR" {
+				t.Fatalf("events = %+v", events)
+			}
+			got := events[0]
+			if got.Session != a.text("session_state") || got.Details["updated_refresh_token_id"] == "" || got.Details["refresh_token_id"] == "" || got.Details["token_id"] == "" {
+				t.Errorf("refresh event = %+v", got)
+			}
+			if events[1].Error != "invalid_token" || events[1].Details["reason"] != "Invalid refresh token" {
+				t.Errorf("error event = %+v", events[1])
+			}
+		})
 	}
 }

@@ -49,6 +49,9 @@ func (s *Service) build(ctx context.Context, d *keycloak.RealmDocument, users it
 	if err := s.completeDocument(d); err != nil {
 		return err
 	}
+	if err := s.holdImport(ctx, d.Realm.ID); err != nil {
+		return err
+	}
 	err := s.Store.Write(ctx, func(tx *store.Tx) error {
 		if err := tx.CreateRealm(d.Realm, false); err != nil {
 			return err
@@ -71,6 +74,17 @@ func (s *Service) build(ctx context.Context, d *keycloak.RealmDocument, users it
 		return errors.Join(err, s.Store.Write(undo, func(tx *store.Tx) error { return tx.DeleteRealm(d.Realm.ID) }))
 	}
 	return s.reload(ctx, d.Realm.ID)
+}
+
+// importLease is how long an import may be silent, in seconds, before another
+// node may take it for dead and remove what it wrote.
+const importLease = 10 * 60
+
+// holdImport says that the import of a realm is alive.
+func (s *Service) holdImport(ctx context.Context, realmID string) error {
+	now := s.Now().Unix()
+	_, err := s.Store.Lease(ctx, store.ImportLease+realmID, realmID, now, now+importLease)
+	return err
 }
 
 // completeDocument makes what a document leaves to the server: key material
@@ -134,6 +148,9 @@ func (s *Service) insertUsers(ctx context.Context, d *keycloak.RealmDocument, us
 			return nil
 		})
 		if err != nil {
+			return err
+		}
+		if err := s.holdImport(ctx, d.Realm.ID); err != nil {
 			return err
 		}
 		done += int64(len(batch))

@@ -43,6 +43,9 @@ var (
 type Snapshot struct {
 	*model.Config
 	Keys *token.Keyring
+	// Derived is for what doors compute from this version of the configuration
+	// alone, never from sessions; it goes when the snapshot does.
+	Derived Memo
 
 	keyDigest [sha256.Size]byte // of the key components Keys was made from
 }

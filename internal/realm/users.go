@@ -25,10 +25,11 @@ func (s *Service) User(ctx context.Context, snap *Snapshot, id string) (*model.U
 }
 
 // CreateUser makes a user from a UserRepresentation, with the realm's default
-// role and groups.
+// role and groups. rec, when not nil, makes the note of the user that is being
+// made.
 //
 // Errors: keycloak.DocumentError, store.ConflictError (username, email).
-func (s *Service) CreateUser(ctx context.Context, name string, body []byte, rec Record) (*model.User, error) {
+func (s *Service) CreateUser(ctx context.Context, name string, body []byte, rec func(made *model.User) Record) (*model.User, error) {
 	snap, err := s.Snapshot(ctx, name)
 	if err != nil {
 		return nil, err
@@ -41,11 +42,15 @@ func (s *Service) CreateUser(ctx context.Context, name string, body []byte, rec 
 	if err != nil {
 		return nil, err
 	}
+	var note Record
+	if rec != nil {
+		note = rec(doc.User)
+	}
 	err = s.Store.Write(ctx, func(tx *store.Tx) error {
 		if err := tx.InsertUser(n); err != nil {
 			return err
 		}
-		return inOrder(tx, rec)
+		return inOrder(tx, note)
 	})
 	return doc.User, err
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -153,7 +155,7 @@ func TestRealmDocument_MembersOfOtherTypes(t *testing.T) {
 		set(v)
 		switch v := v.(type) {
 		case map[string]any:
-			for k := range v {
+			for _, k := range slices.Sorted(maps.Keys(v)) {
 				mutate(at+"."+k, v[k], func(x any) { v[k] = x })
 			}
 		case []any:

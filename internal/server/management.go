@@ -9,8 +9,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"github.com/latchkey-id/latchkey/internal/store"
 )
 
 // metrics are this node's own; names are stable.
@@ -19,7 +17,8 @@ type metrics struct {
 	requests *prometheus.HistogramVec
 }
 
-func newMetrics(st *store.Store) *metrics {
+func newMetrics(s *Server) *metrics {
+	st := s.cfg.Store
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -28,7 +27,14 @@ func newMetrics(st *store.Store) *metrics {
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, 1, 5},
 		}, []string{"route", "status"}),
 	}
-	m.registry.MustRegister(m.requests,
+	m.registry.MustRegister(m.requests, newSessionCollector(s),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "latchkey_sweeper_last_end_timestamp_seconds",
+			Help: "When this node's sweeper last found nothing more to do; 0 where another node sweeps.",
+		}, func() float64 { return float64(s.swept.Load()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "latchkey_store_read_connections", Help: "Open read connections to the database.",
+		}, func() float64 { return float64(st.Stats().ReadConns) }),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "latchkey_store_write_queue", Help: "Writes waiting for the database's writer.",

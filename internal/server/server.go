@@ -10,7 +10,6 @@ package server
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -21,6 +20,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/credential"
+	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/oidc"
 	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/session"
@@ -52,6 +52,10 @@ type Server struct {
 	handler    http.Handler
 	management http.Handler
 	ready      atomic.Bool
+
+	node         string       // this process, as holder of leases
+	sweeperUntil atomic.Int64 // Unix seconds until when this node sweeps
+	swept        atomic.Int64 // Unix seconds of the last sweep that found an end
 }
 
 // New builds the services and loads every realm. It makes the master realm in
@@ -82,10 +86,13 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 		},
 		Sessions: &session.Service{Store: cfg.Store, Rand: cfg.Rand, Now: cfg.Now},
 	}
-	if n, err := cfg.Store.DropInvisibleRealms(ctx); err != nil {
+	if n, err := cfg.Store.DropInvisibleRealms(ctx, cfg.Now().Unix()); err != nil {
 		return nil, fmt.Errorf("remove unfinished imports: %w", err)
 	} else if n > 0 {
 		cfg.Log.Warn("removed realms whose import never finished", "realms", n)
+	}
+	if s.node, err = model.NewUUID(cfg.Rand); err != nil {
+		return nil, err
 	}
 	if err := s.Realms.Load(ctx); err != nil {
 		return nil, err
@@ -100,7 +107,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	(&admin.API{
 		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, Now: cfg.Now, Base: base, Log: cfg.Log,
 	}).Routes(mux)
-	metrics := newMetrics(cfg.Store)
+	metrics := newMetrics(s)
 	s.handler = web.StripRelativePath(cfg.RelativePath, web.Chain(mux, web.ChainOptions{
 		Log: cfg.Log, Now: cfg.Now, Rand: cfg.Rand, Observe: metrics.observe,
 	}))
@@ -118,54 +125,3 @@ func (s *Server) Management() http.Handler { return s.management }
 // Drain makes the readiness check fail, so that a load balancer sends nothing
 // new before the listener closes.
 func (s *Server) Drain() { s.ready.Store(false) }
-
-// Intervals of the jobs. The poll decides how fast another process's change of
-// configuration is seen; sweeping lags are invisible to clients.
-const (
-	pollEvery  = time.Second
-	sweepEvery = 5 * time.Second
-	sweepBatch = 200
-)
-
-// Run runs the background jobs until ctx ends.
-func (s *Server) Run(ctx context.Context) {
-	poll, sweep := time.NewTicker(pollEvery), time.NewTicker(sweepEvery)
-	defer poll.Stop()
-	defer sweep.Stop()
-	for {
-		var err error
-		var job string
-		select {
-		case <-ctx.Done():
-			return
-		case <-poll.C:
-			job, err = "poll", s.Realms.Poll(ctx)
-		case <-sweep.C:
-			job, err = "sweep", s.Sweep(ctx)
-		}
-		if err != nil && !errors.Is(err, context.Canceled) {
-			s.cfg.Log.Error("background job failed", "job", job, "err", err)
-		}
-	}
-}
-
-// Sweep ends expired sessions and removes what is over for good, old events
-// too, in small batches, until nothing is due.
-func (s *Server) Sweep(ctx context.Context) error {
-	for {
-		n, err := s.Sessions.Sweep(ctx, s.Realms.ConfigByNum, sweepBatch)
-		if err != nil {
-			return err
-		}
-		m, err := s.Realms.SweepEvents(ctx, sweepBatch)
-		if err != nil {
-			return err
-		}
-		if max(n, m) < sweepBatch {
-			return nil
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-	}
-}

@@ -109,6 +109,22 @@ func (s *Service) EndOfflineOfUserClient(ctx context.Context, cfg *model.Config,
 	return n, nil
 }
 
+// EndAllOfClient ends every session share of a client by one row; other
+// clients of the same sessions go on.
+func (s *Service) EndAllOfClient(ctx context.Context, realm, client int64, reason, by string, rec Record) error {
+	e := s.ending(reason, by)
+	err := s.Store.Write(ctx, func(tx *store.Tx) error {
+		if err := tx.EndClientSessions(realm, client, e); err != nil {
+			return err
+		}
+		return rec.in(tx)
+	})
+	if err != nil {
+		return fmt.Errorf("end sessions of client: %w", err)
+	}
+	return nil
+}
+
 // EndAllOfRealm ends every session of a realm by one row.
 func (s *Service) EndAllOfRealm(ctx context.Context, realm int64, by string, rec Record) error {
 	e := s.ending(model.EndedByRealmLogout, by)

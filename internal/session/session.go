@@ -92,6 +92,11 @@ type Use struct {
 	Subject   string // sub of the token, "" when it has none
 	NewJTI    string // of the refresh token that will be handed out
 	NewIssued int64  // its iat: now
+	// Prepare, when set, makes the answer once the use is allowed and before
+	// anything is written, so that a failure to make it costs the caller
+	// nothing. It runs again when another write came first; the Record it
+	// returns is stored with the refresh.
+	Prepare func(row *model.SessionRow) (Record, error)
 }
 
 // Key is where a token's client session lies. The subject decides the shard
@@ -165,35 +170,56 @@ func handedTo(cs *model.ClientSession, jti string) bool {
 
 // maxRaces bounds how often a refresh decides again after losing a race. With
 // rotation the second look decides; without, a lost touch needs no repeat.
-const maxRaces = 16
+const maxRaces = 100
 
 // advance writes what the refresh changes; done is false when another write
 // came first and the decision must be taken again.
 func (s *Service) advance(ctx context.Context, cfg *model.Config, c *model.Client, key store.SessionKey, row *model.SessionRow, u Use) (done bool, err error) {
 	cs := row.Session
-	limits := model.SessionLimits(cfg.Realm, c, &cs)
-	if !cfg.Realm.RevokeRefreshToken {
-		lag := time.Duration(u.NewIssued-cs.LastRefresh) * time.Second
-		if lag <= 0 || lag < model.TouchEvery(min(limits.Idle, limits.RealmIdle)) {
-			return true, nil
-		}
-		cs.LastRefresh = u.NewIssued
-		ok, err := s.Store.TouchClientSession(ctx, &cs)
+	write := true
+	if cfg.Realm.RevokeRefreshToken {
+		main, more, err := model.UseChain(&cs, u.RefreshUse, cfg.Realm.RefreshTokenMaxReuse, u.NewJTI, u.NewIssued)
 		if err != nil {
-			return false, fmt.Errorf("touch session: %w", err)
+			return s.endReplayed(ctx, key, err)
 		}
-		return ok, nil
+		cs.Chain, cs.MoreChains = main, more
+	} else {
+		limits := model.SessionLimits(cfg.Realm, c, &cs)
+		lag := time.Duration(u.NewIssued-cs.LastRefresh) * time.Second
+		write = lag > 0 && lag >= model.TouchEvery(min(limits.Idle, limits.RealmIdle))
 	}
-	main, more, err := model.UseChain(&cs, u.RefreshUse, cfg.Realm.RefreshTokenMaxReuse, u.NewJTI, u.NewIssued)
-	if err != nil {
-		return s.endReplayed(ctx, key, err)
+	cs.LastRefresh = max(cs.LastRefresh, u.NewIssued)
+	var rec Record
+	if u.Prepare != nil {
+		if rec, err = u.Prepare(row); err != nil {
+			return false, err
+		}
 	}
-	cs.Chain, cs.MoreChains, cs.LastRefresh = main, more, max(cs.LastRefresh, u.NewIssued)
-	ok, err := s.Store.TouchClientSession(ctx, &cs)
-	if err != nil {
-		return false, fmt.Errorf("rotate session: %w", err)
+	if done, err = s.store(ctx, &cs, write, rec); err != nil {
+		return false, fmt.Errorf("refresh session: %w", err)
 	}
-	return ok, nil
+	return done, nil
+}
+
+// store writes a refreshed session and its record: nothing, one statement, or
+// both in one transaction.
+func (s *Service) store(ctx context.Context, cs *model.ClientSession, write bool, rec Record) (done bool, err error) {
+	switch {
+	case rec == nil && !write:
+		return true, nil
+	case rec == nil:
+		return s.Store.TouchClientSession(ctx, cs)
+	}
+	err = s.Store.Write(ctx, func(tx *store.Tx) error {
+		done = true
+		if write {
+			if done, err = tx.TouchClientSession(cs); err != nil || !done {
+				return err
+			}
+		}
+		return rec(tx)
+	})
+	return done && err == nil, err
 }
 
 // endReplayed ends the client session before the replay is refused, so that

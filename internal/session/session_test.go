@@ -362,3 +362,21 @@ func TestRefresh_SessionOfAnotherRealmIsUnknown(t *testing.T) {
 		t.Errorf("Refresh = %v, want ErrSessionGone", err)
 	}
 }
+
+func TestRotate_AnAnswerThatCannotBeMadeCostsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, func(r *model.Realm) { r.RevokeRefreshToken = true })
+	cs := w.login(t, w.a, "", true)
+	broken := errors.New("no key")
+	_, err := w.Refresh(t.Context(), w.cfg, w.a, session.Use{
+		RefreshUse: model.RefreshUse{JTI: "first", IssuedAt: cs.Started, Offline: true},
+		SessionID:  cs.SessionID, Subject: w.user.ID, NewJTI: "lost", NewIssued: w.unix(),
+		Prepare: func(*model.SessionRow) (session.Record, error) { return nil, broken },
+	})
+	if !errors.Is(err, broken) {
+		t.Fatalf("Refresh = %v, want the fault of Prepare", err)
+	}
+	if err := w.use(w.a, cs, "first", "second"); err != nil {
+		t.Errorf("the token again = %v, want nil", err)
+	}
+}

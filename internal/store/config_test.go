@@ -274,11 +274,17 @@ func TestRealm_InvisibleUntilShown(t *testing.T) {
 	if all, err := s.RealmVersions(t.Context()); err != nil || len(all) != 1 || all[0].ID != "hidden" || all[0].Version != 2 {
 		t.Errorf("visible: %v, %v", all, err)
 	}
-	if n, err := s.DropInvisibleRealms(t.Context()); err != nil || n != 0 {
+	if n, err := s.DropInvisibleRealms(t.Context(), 1000); err != nil || n != 0 {
 		t.Errorf("dropped %d, %v", n, err)
 	}
 	write(t, s, func(tx *store.Tx) error { return tx.CreateRealm(&model.Realm{ID: "crashed", Name: "x"}, false) })
-	if n, err := s.DropInvisibleRealms(t.Context()); err != nil || n != 1 {
+	if held, err := s.Lease(t.Context(), store.ImportLease+"crashed", "crashed", 1000, 1600); err != nil || !held {
+		t.Fatal(held, err)
+	}
+	if n, err := s.DropInvisibleRealms(t.Context(), 1599); err != nil || n != 0 {
+		t.Errorf("dropped %d, %v while its import runs", n, err)
+	}
+	if n, err := s.DropInvisibleRealms(t.Context(), 1600); err != nil || n != 1 {
 		t.Errorf("dropped %d, %v", n, err)
 	}
 	if _, err := s.LoadConfig(t.Context(), "crashed"); !errors.Is(err, store.ErrNotFound) {

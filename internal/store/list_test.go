@@ -164,11 +164,9 @@ func TestSweep_EndsMovesAndDeletes(t *testing.T) {
 	s := storetest.Open(t)
 	mustInsert(t, s, alice())
 	const now = 60 * day
-	var all []*model.ClientSession
 	for range 3 {
 		us, cs := newSession(t, alice(), 3, true, 1000)
 		write(t, s, func(tx *store.Tx) error { return tx.StartSession(us, cs, 30*day) })
-		all = append(all, cs)
 	}
 	slot := int64(now / store.DieSlotSeconds)
 	if due, err := s.DueSessions(t.Context(), 30*day/store.DieSlotSeconds, 10); err != nil || len(due) != 0 {

@@ -83,7 +83,7 @@ func (s *Store) PurgeLeftovers(ctx context.Context, now int64, limit int) (n int
 
 // purge does a batch; at least 1, so that the caller comes again.
 func (tx *Tx) purge(p purge, limit int) (n int, err error) {
-	finished := false
+	var finished bool
 	switch p.kind {
 	case purgeEvents:
 		n, err = tx.DeleteOldEvents(p.realm, p.at+1, limit)

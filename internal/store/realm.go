@@ -16,7 +16,8 @@ var (
 	qRealmInsert   = stmt("insert realm", `insert into realm (id, num, name, visible, version, doc) values ($1, $2, $3, $4, 1, $5) on conflict do nothing`)
 	qRealmShow     = stmt("show realm", `update realm set visible = 1, version = version + 1 where id = $1 and visible = 0`)
 	qRealmDelete   = stmt("delete realm", `delete from realm where id = $1`)
-	qInvisible     = stmt("invisible realms", `select id from realm where visible = 0`)
+	qInvisible     = stmt("invisible realms", `select id from realm where visible = 0
+ and not exists (select 1 from lease where lease.name = $1 || realm.id and lease.held_until > $2)`)
 	qNameClaim     = stmt("claim realm name", `insert into realm_name (name, realm_id) values ($1, $2) on conflict do nothing`)
 	qNameRelease   = stmt("release realm name", `delete from realm_name where name = $1 and realm_id = $2`)
 	qObjects       = stmt("realm objects", `select kind, id, num, doc, sealed from realm_object where realm_id = $1`)
@@ -184,13 +185,17 @@ func (tx *Tx) putPurge(realm, client int64, kind string, at int64) error {
 	return err
 }
 
-// DropInvisibleRealms deletes the realms whose import never finished. Call it
-// at start, when no import runs. It returns how many there were.
-func (s *Store) DropInvisibleRealms(ctx context.Context) (int, error) {
+// ImportLease begins the name of the lease (Lease) under which a realm is
+// imported; the realm's id follows.
+const ImportLease = "import "
+
+// DropInvisibleRealms deletes the realms whose import never finished: those
+// nobody holds the ImportLease of at now. It returns how many there were.
+func (s *Store) DropInvisibleRealms(ctx context.Context, now int64) (int, error) {
 	n := 0
 	err := s.Write(ctx, func(tx *Tx) error {
 		var ids []string
-		err := tx.c.on(qInvisible).each(func(u *cursor) error {
+		err := tx.c.on(qInvisible).text(ImportLease).int(now).each(func(u *cursor) error {
 			ids = append(ids, u.rText())
 			return nil
 		})

@@ -190,6 +190,12 @@ func (s *Store) TouchClientSession(ctx context.Context, cs *model.ClientSession)
 	return s.db.touch(ctx, cs)
 }
 
+// TouchClientSession is Store.TouchClientSession inside a transaction, for a
+// refresh that leaves an event with it.
+func (tx *Tx) TouchClientSession(cs *model.ClientSession) (bool, error) {
+	return touchClientSession(tx.c, cs)
+}
+
 func touchClientSession(c *conn, cs *model.ClientSession) (bool, error) {
 	chains, err := encodeChains(cs.MoreChains)
 	if err != nil {

@@ -118,11 +118,11 @@ func (l *liteLink) classify(err error) error { return classifyLite(err) }
 func classifyLite(err error) error {
 	switch code := sqlite.ErrCode(err); code.ToPrimary() {
 	case sqlite.ResultBusy, sqlite.ResultLocked:
-		return fmt.Errorf("%w (%v)", ErrBusy, err)
+		return fmt.Errorf("%w (%w)", ErrBusy, err)
 	case sqlite.ResultFull, sqlite.ResultIOErr, sqlite.ResultReadOnly, sqlite.ResultCantOpen, sqlite.ResultPerm, sqlite.ResultAuth:
-		return fmt.Errorf("%w (%v)", ErrReadOnly, err)
+		return fmt.Errorf("%w (%w)", ErrReadOnly, err)
 	case sqlite.ResultConstraint:
-		return fmt.Errorf("%w (%v)", errUnique, err)
+		return fmt.Errorf("%w (%w)", errUnique, err)
 	case sqlite.ResultInterrupt:
 		return context.Canceled
 	case sqlite.ResultError:

@@ -149,7 +149,7 @@ func (wr *writer) run() {
 			wr.runGroup(w)
 		default:
 			if err == nil {
-				wr.c.command("rollback")
+				_ = wr.c.command("rollback") // empty: whether it goes well changes nothing
 			}
 			w.recycle()
 		}
@@ -215,7 +215,7 @@ func (wr *writer) apply(w *write, savepoint bool) (intact bool) {
 		}
 	}
 	w.tx = &Tx{s: wr.s, c: wr.c}
-	w.err, w.panicked = call(w.fn, w.tx)
+	w.panicked, w.err = call(w.fn, w.tx)
 	w.tx.c = nil
 	failed := w.err != nil || w.panicked != nil
 	if !wr.c.inTx() {
@@ -239,9 +239,9 @@ func (wr *writer) apply(w *write, savepoint bool) (intact bool) {
 	return err == nil && wr.c.inTx()
 }
 
-func call(fn func(*Tx) error, tx *Tx) (err error, panicked any) {
+func call(fn func(*Tx) error, tx *Tx) (panicked any, err error) {
 	defer func() { panicked = recover() }()
-	return fn(tx), nil
+	return nil, fn(tx)
 }
 
 // commit makes the group durable, or fails all that did not fail already.
@@ -270,12 +270,20 @@ func (wr *writer) commit(group []*write) {
 	}
 }
 
+// rollback ends the open transaction; when even that fails, the next write's
+// begin tells.
+func (wr *writer) rollback() {
+	if err := wr.c.command("rollback"); err != nil {
+		wr.s.log.Error("rollback failed", "err", err)
+	}
+}
+
 // runAlone gives each write of a group a transaction of its own, after a
 // failure of one (a full disk, an I/O error) closed the one they shared.
 func (wr *writer) runAlone(group []*write) {
 	wr.s.log.Warn("a write closed the transaction it shared: each runs alone", "writes", len(group))
 	if wr.c.inTx() {
-		wr.c.command("rollback")
+		wr.rollback()
 	}
 	for _, w := range group {
 		w.tx.undo()
@@ -286,7 +294,7 @@ func (wr *writer) runAlone(group []*write) {
 		if wr.apply(w, false) {
 			wr.commit([]*write{w})
 		} else if w.tx.undo(); wr.c.inTx() {
-			wr.c.command("rollback")
+			wr.rollback()
 		}
 	}
 }

@@ -44,7 +44,7 @@ func openBackend(mode SignerMode) (backend, error) {
 	case SignerAuto, "":
 		b, err := libcryptoBackend()
 		if err != nil {
-			return goBackend, nil
+			return goBackend, nil //nolint:nilerr // auto means: the best there is
 		}
 		open := b.open
 		b.open = func(k *rsa.PrivateKey) (crypto.Signer, error) {

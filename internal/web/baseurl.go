@@ -71,10 +71,10 @@ func (b *BaseURL) Of(r *http.Request) (string, error) {
 // loopback tells whether a Host header names this machine: localhost,
 // 127.0.0.0/8 or ::1, with any port.
 func loopback(host string) bool {
-	name, port := host, ""
+	name := host
 	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
-		name, port = host[:i], host[i+1:]
-		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		name = host[:i]
+		if _, err := strconv.ParseUint(host[i+1:], 10, 16); err != nil {
 			return false
 		}
 	}

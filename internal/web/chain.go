@@ -3,7 +3,7 @@ package web
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -93,17 +93,42 @@ func (c *chain) finish(rw *response, r *http.Request, start time.Time) {
 	}
 }
 
-// requestID takes the caller's X-Request-Id when it is sane, so that a request
-// can be followed through a proxy, and else makes one.
+// requestID takes the caller's X-Request-Id when it is sane, else the trace id
+// of its traceparent, so that a request can be followed through a proxy and in
+// a trace; else it makes one of a trace id's shape, 32 hexadecimal digits (W3C
+// Trace Context §3.2.2.3).
 func requestID(r *http.Request, random io.Reader) string {
 	if v := r.Header["X-Request-Id"]; len(v) == 1 && saneID(v[0]) {
 		return v[0]
 	}
-	var raw [12]byte
+	if v := r.Header["Traceparent"]; len(v) == 1 {
+		if id, ok := traceID(v[0]); ok {
+			return id
+		}
+	}
+	var raw [16]byte
 	if _, err := io.ReadFull(random, raw[:]); err != nil {
 		return "none"
 	}
-	return base64.RawURLEncoding.EncodeToString(raw[:])
+	return hex.EncodeToString(raw[:])
+}
+
+// traceID reads the trace id of a traceparent, version-traceid-parentid-flags;
+// all zeros is none.
+func traceID(traceparent string) (string, bool) {
+	const version, end = 3, 35 // where the id begins and ends
+	if len(traceparent) < 55 || traceparent[2] != '-' || traceparent[end] != '-' {
+		return "", false
+	}
+	id := traceparent[version:end]
+	zero := true
+	for i := 0; i < len(id); i++ {
+		if c := id[i]; (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return "", false
+		}
+		zero = zero && id[i] == '0'
+	}
+	return id, !zero
 }
 
 func saneID(s string) bool {

@@ -55,7 +55,7 @@ func TestChain_OneLineWithoutWhatIsSecret(t *testing.T) {
 
 func TestChain_RequestID(t *testing.T) {
 	t.Parallel()
-	const made = "AAAAAAAAAAAAAAAA" // the random bytes of serve are zero
+	const made = "00000000000000000000000000000000" // the random bytes of serve are zero
 	for in, want := range map[string]string{
 		"": made, "abc-1_2.3": "abc-1_2.3", "with space": made, "new\nline": made, "<x>": made,
 		strings.Repeat("a", 64): strings.Repeat("a", 64), strings.Repeat("a", 65): made,

@@ -1,0 +1,9 @@
+// Package crash has tests only: the real binary, under load, is killed with
+// SIGKILL at random moments and started again on the same database. Whatever
+// it acknowledged must have survived (docs/architecture.md, Store).
+//
+//	start ─► load (logins, refreshes, logouts) ─► kill -9 ─► start ─► every chain is asked for
+//
+// What was under way at the kill may have happened or not; it must not be
+// anything in between.
+package crash
