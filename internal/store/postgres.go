@@ -257,7 +257,7 @@ func (d *pgDB) touch(ctx context.Context, cs *model.ClientSession) (touched bool
 				return touched, nil
 			}
 			if outcomeOf(err) == unknown {
-				return false, fmt.Errorf("%w: %v", ErrUnknown, err)
+				return false, lostCommit(err)
 			}
 		}
 		if try >= maxTries || !pause(ctx, try, err) {
@@ -306,7 +306,7 @@ func (d *pgDB) writeOnce(ctx context.Context, fn func(tx *Tx) error) error {
 		}
 		err = c.command("commit")
 		if outcomeOf(err) == unknown {
-			return fmt.Errorf("%w: %v", ErrUnknown, err)
+			return lostCommit(err)
 		}
 		return err
 	})

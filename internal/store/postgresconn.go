@@ -28,12 +28,15 @@ type pgLink struct {
 func (l *pgLink) begin(ctx context.Context) {
 	l.rows = 0
 	t, _ := ctx.Deadline()
-	l.pg.Conn().SetDeadline(t)
+	l.setDeadline(t)
 }
+
+// setDeadline fails on a closed connection only, which its next use tells.
+func (l *pgLink) setDeadline(t time.Time) { _ = l.pg.Conn().SetDeadline(t) }
 
 // interruptible loses the connection when ctx ends.
 func (l *pgLink) interruptible(ctx context.Context) func() {
-	stop := context.AfterFunc(ctx, func() { l.pg.Conn().SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, func() { l.setDeadline(time.Unix(1, 0)) })
 	return func() { stop() }
 }
 
@@ -205,7 +208,7 @@ func (s *pgStmt) changes() int { return int(s.tag.RowsAffected()) }
 func (s *pgStmt) reset() {
 	if s.rows != nil {
 		if _, err := s.rows.Close(); err != nil {
-			s.l.classify(err)
+			_ = s.l.classify(err) // notes a lost connection
 		}
 		s.rows, s.row = nil, nil
 	}

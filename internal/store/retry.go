@@ -47,7 +47,7 @@ const (
 // have lost a commit says ErrUnknown instead.
 type dbError struct {
 	outcome outcome
-	reason  error // ErrReadOnly, errUnique, errNoTable or nil
+	reason  error // ErrUnknown, ErrReadOnly, errUnique, errNoTable or nil
 	err     error
 }
 
@@ -64,7 +64,16 @@ func (e *dbError) Error() string {
 func (e *dbError) Unwrap() error { return e.err }
 
 func (e *dbError) Is(target error) bool {
-	return target == ErrBusy && e.outcome != final || e.reason != nil && target == e.reason
+	return target == ErrBusy && e.outcome != final && e.reason == nil || e.reason != nil && target == e.reason
+}
+
+// lostCommit is ErrUnknown for an error whose outcome is: of a commit, or of a
+// statement that commits itself.
+func lostCommit(err error) error {
+	if e, ok := errors.AsType[*dbError](err); ok {
+		err = e.err
+	}
+	return &dbError{outcome: unknown, reason: ErrUnknown, err: err}
 }
 
 // outcomeOf is final for errors that are not of PostgreSQL, and for nil.
@@ -134,7 +143,7 @@ const connectTries = 3
 
 // pause waits before the next try; false when there is to be none.
 func pause(ctx context.Context, try int, err error) bool {
-	if outcomeOf(err) != again || ctx.Err() != nil || errors.Is(err, ErrUnknown) {
+	if outcomeOf(err) != again || ctx.Err() != nil {
 		return false
 	}
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok && try >= connectTries {

@@ -127,7 +127,7 @@ func classifyLite(err error) error {
 		return context.Canceled
 	case sqlite.ResultError:
 		if strings.Contains(err.Error(), errNoTable.Error()) {
-			return fmt.Errorf("%w (%v)", errNoTable, err)
+			return fmt.Errorf("%w (%w)", errNoTable, err)
 		}
 	}
 	return err

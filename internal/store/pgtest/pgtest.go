@@ -125,11 +125,11 @@ func Start(settings ...string) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{dir: dir, bin: bin}
-	if err := s.init(settings); err != nil {
-		os.RemoveAll(dir)
-		return nil, fmt.Errorf("start PostgreSQL: %w", err)
+	err = s.init(settings)
+	if err == nil {
+		err = s.Run()
 	}
-	if err := s.Run(); err != nil {
+	if err != nil {
 		s.Stop()
 		return nil, fmt.Errorf("start PostgreSQL: %w", err)
 	}
@@ -212,7 +212,7 @@ func (s *Server) runOnce(ctx context.Context) error {
 	done := make(chan struct{})
 	s.cmd, s.done = cmd, done
 	go func() {
-		cmd.Wait()
+		_ = cmd.Wait() // it was killed, or its log tells
 		close(done)
 	}()
 	for {
@@ -234,7 +234,7 @@ func (s *Server) runOnce(ctx context.Context) error {
 // Kill is kill -9 of the server's first process; the others follow it.
 func (s *Server) Kill() {
 	if s.cmd != nil {
-		s.cmd.Process.Kill()
+		_ = s.cmd.Process.Kill() // it may have ended
 		<-s.done
 	}
 }
@@ -249,7 +249,7 @@ func (s *Server) Stop() {
 			s.Kill()
 		}
 	}
-	os.RemoveAll(s.dir)
+	_ = os.RemoveAll(s.dir) // a directory of temporary files
 }
 
 // DSN is the URL of a database of the server.
@@ -263,8 +263,7 @@ func Exec(ctx context.Context, dsn, script string) error {
 	if err != nil {
 		return err
 	}
-	defer c.Close(ctx)
-	return c.PgConn().Exec(ctx, script).Close()
+	return errors.Join(c.PgConn().Exec(ctx, script).Close(), c.Close(ctx))
 }
 
 // WithSchema is the URL with tables looked up in one schema.

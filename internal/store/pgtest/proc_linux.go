@@ -15,4 +15,4 @@ func runAs(cmd *exec.Cmd, uid, gid int) {
 }
 
 // quit asks PostgreSQL to end at once.
-func quit(cmd *exec.Cmd) { cmd.Process.Signal(syscall.SIGQUIT) }
+func quit(cmd *exec.Cmd) { _ = cmd.Process.Signal(syscall.SIGQUIT) }

@@ -9,4 +9,4 @@ import (
 
 func runAs(cmd *exec.Cmd, uid, gid int) {}
 
-func quit(cmd *exec.Cmd) { cmd.Process.Signal(os.Interrupt) }
+func quit(cmd *exec.Cmd) { _ = cmd.Process.Signal(os.Interrupt) }

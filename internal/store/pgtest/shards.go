@@ -136,7 +136,7 @@ func tables(ctx context.Context, dsn, schema string) (spread, plain []string, er
 	if err != nil {
 		return nil, nil, err
 	}
-	defer c.Close(ctx)
+	defer func() { err = errors.Join(err, c.Close(ctx)) }()
 	rows, err := c.Query(ctx, `select t.table_name::text, exists (select 1 from information_schema.columns c
  where c.table_schema = t.table_schema and c.table_name = t.table_name and c.column_name = 'sk')
  from information_schema.tables t where t.table_schema = $1 order by 1`, schema)
@@ -180,8 +180,7 @@ func distribute(ctx context.Context, dsn string) error {
 	}
 	var schema string
 	err = c.QueryRow(ctx, "select current_schema()::text").Scan(&schema)
-	c.Close(ctx)
-	if err != nil {
+	if err = errors.Join(err, c.Close(ctx)); err != nil {
 		return err
 	}
 	spread, plain, err := tables(ctx, dsn, schema)
