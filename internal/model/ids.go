@@ -56,6 +56,12 @@ func NewUUID(rand io.Reader) (string, error) {
 		return "", fmt.Errorf("uuid: %w", err)
 	}
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return FormatUUID(b), nil
+}
+
+// FormatUUID writes 128 bits as a UUID's text (RFC 9562 §4), whatever its
+// version.
+func FormatUUID(b [16]byte) string {
 	var s [36]byte
 	hex.Encode(s[0:8], b[0:4])
 	s[8] = '-'
@@ -66,5 +72,5 @@ func NewUUID(rand io.Reader) (string, error) {
 	hex.Encode(s[19:23], b[8:10])
 	s[23] = '-'
 	hex.Encode(s[24:36], b[10:16])
-	return string(s[:]), nil
+	return string(s[:])
 }

@@ -22,9 +22,9 @@ func (e *Endpoints) introspect(w http.ResponseWriter, r *http.Request) error {
 	if err := q.enabled(); err != nil {
 		return err
 	}
-	duplicated := q.parseForm()
-	if duplicated != nil && !errors.Is(duplicated, web.ErrDuplicated) {
-		return duplicated
+	duplicated, err := q.parseForm()
+	if err != nil {
+		return err
 	}
 	if err := q.authenticateClient(); err != nil {
 		if q.client != nil {
@@ -35,8 +35,8 @@ func (e *Endpoints) introspect(w http.ResponseWriter, r *http.Request) error {
 	if q.client.PublicClient {
 		return web.OAuthError(http.StatusForbidden, "invalid_request", "Client not allowed.")
 	}
-	if duplicated != nil {
-		return errDuplicated()
+	if duplicated {
+		return web.ErrDuplicated
 	}
 	raw, hint := q.form.Get("token"), q.form.Get("token_type_hint")
 	switch {

@@ -1,7 +1,6 @@
 package oidc
 
 import (
-	"errors"
 	"net/http"
 
 	"github.com/latchkey-id/latchkey/internal/model"
@@ -19,17 +18,11 @@ func (e *Endpoints) logout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := q.parseForm(); err != nil && !errors.Is(err, web.ErrDuplicated) {
-		return err // of a repeated parameter the first counts, as in Keycloak
+	if _, err := q.parseForm(); err != nil { // of a repeated parameter the first counts, as in Keycloak
+		return err
 	}
 	q.begin("LOGOUT")
-	if err := q.authenticateClient(); err != nil {
-		return q.refuse(err)
-	}
-	if err := q.refuseBearerOnly(); err != nil {
-		return q.refuse(err)
-	}
-	if err := q.allowOrigin(w); err != nil {
+	if err := q.admitClient(w); err != nil {
 		return err
 	}
 	raw := q.form.Get("refresh_token")

@@ -23,22 +23,16 @@ func (e *Endpoints) revoke(w http.ResponseWriter, r *http.Request) error {
 	if err := q.enabled(); err != nil {
 		return err
 	}
-	duplicated := q.parseForm()
-	if duplicated != nil && !errors.Is(duplicated, web.ErrDuplicated) {
-		return duplicated
-	}
-	q.begin("REVOKE_GRANT")
-	if err := q.authenticateClient(); err != nil {
-		return q.refuse(err)
-	}
-	if err := q.refuseBearerOnly(); err != nil {
-		return q.refuse(err)
-	}
-	if err := q.allowOrigin(w); err != nil {
+	duplicated, err := q.parseForm()
+	if err != nil {
 		return err
 	}
-	if duplicated != nil {
-		return errDuplicated()
+	q.begin("REVOKE_GRANT")
+	if err := q.admitClient(w); err != nil {
+		return err
+	}
+	if duplicated {
+		return web.ErrDuplicated
 	}
 	raw := q.form.Get("token")
 	if raw == "" {

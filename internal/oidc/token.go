@@ -23,8 +23,7 @@ var grants = map[string]grant{
 // token is the token endpoint (RFC 6749 §3.2). Checks run in Keycloak's
 // order (behaviour §3.1).
 func (e *Endpoints) token(w http.ResponseWriter, r *http.Request) error {
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Pragma", "no-cache")
+	web.NoStore(w)
 	q, err := e.open(r)
 	if err != nil {
 		return err
@@ -32,9 +31,9 @@ func (e *Endpoints) token(w http.ResponseWriter, r *http.Request) error {
 	if err := q.enabled(); err != nil {
 		return err
 	}
-	duplicated := q.parseForm()
-	if duplicated != nil && !errors.Is(duplicated, web.ErrDuplicated) {
-		return duplicated
+	duplicated, err := q.parseForm()
+	if err != nil {
+		return err
 	}
 	name := q.form.Get("grant_type")
 	g, known := grants[name]
@@ -47,27 +46,17 @@ func (e *Endpoints) token(w http.ResponseWriter, r *http.Request) error {
 	q.note("grant", name)
 	q.begin(g.event)
 	q.event.detail("grant_type", name)
-	if err := q.authenticateClient(); err != nil {
-		return q.refuse(err)
-	}
-	if err := q.refuseBearerOnly(); err != nil {
-		return q.refuse(err)
-	}
-	if err := q.allowOrigin(w); err != nil {
+	if err := q.admitClient(w); err != nil {
 		return err
 	}
-	if duplicated != nil {
-		return errDuplicated()
+	if duplicated {
+		return web.ErrDuplicated
 	}
 	answer, err := g.run(q)
 	if err != nil {
 		return q.refuse(err)
 	}
 	return web.WriteJSON(w, http.StatusOK, answer)
-}
-
-func errDuplicated() error {
-	return web.OAuthError(http.StatusBadRequest, "invalid_request", "duplicated parameter")
 }
 
 // enabled refuses a realm that is switched off.
@@ -78,13 +67,28 @@ func (q *request) enabled() error {
 	return nil
 }
 
-// parseForm reads the form once. web.ErrDuplicated still leaves the first
-// values in q.form, so that the client can be authenticated before the fault
-// is told.
-func (q *request) parseForm() error {
-	form, err := web.ParseForm(q.r)
-	q.form = form
-	return err
+// parseForm reads the form once. duplicated tells of a repeated parameter: the
+// first values are in q.form, so that the client can be authenticated before
+// the fault is told.
+func (q *request) parseForm() (duplicated bool, err error) {
+	q.form, err = web.ParseForm(q.r)
+	if errors.Is(err, web.ErrDuplicated) {
+		return true, nil
+	}
+	return false, err
+}
+
+// admitClient authenticates the client, refuses one that is bearer-only, and
+// answers CORS for it. What it refuses is stored as an event, but for the
+// origin.
+func (q *request) admitClient(w http.ResponseWriter) error {
+	if err := q.authenticateClient(); err != nil {
+		return q.refuse(err)
+	}
+	if err := q.refuseBearerOnly(); err != nil {
+		return q.refuse(err)
+	}
+	return q.allowOrigin(w)
 }
 
 // refuse stores the error event and passes the answer on.

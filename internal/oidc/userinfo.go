@@ -20,7 +20,7 @@ func (e *Endpoints) userinfo(w http.ResponseWriter, r *http.Request) error {
 	}
 	raw := web.Bearer(r)
 	if raw == "" && r.Method == http.MethodPost {
-		if err := q.parseForm(); err != nil {
+		if duplicated, err := q.parseForm(); duplicated || err != nil {
 			return q.challenge(w, http.StatusBadRequest, "invalid_request", "Token not provided")
 		}
 		raw = q.form.Get("access_token")
@@ -57,9 +57,7 @@ func (q *request) challenge(w http.ResponseWriter, status int, code, text string
 	if code != "" {
 		value += fmt.Sprintf(", error=%q, error_description=%q", code, text)
 	}
-	h := w.Header()
-	h.Set("WWW-Authenticate", value)
-	h.Set("Cache-Control", "no-store")
-	h.Set("Pragma", "no-cache")
+	w.Header().Set("WWW-Authenticate", value)
+	web.NoStore(w)
 	return web.WriteRaw(w, status, "text/plain;charset=utf-8", nil)
 }

@@ -1,9 +1,10 @@
 package token
 
 import (
-	"encoding/hex"
 	"io"
 	"strings"
+
+	"github.com/latchkey-id/latchkey/internal/model"
 )
 
 // NewJTI makes a token id: 128 random bits written like a UUID, without
@@ -14,17 +15,7 @@ func NewJTI(rand io.Reader) string {
 	if _, err := io.ReadFull(rand, b[:]); err != nil {
 		panic("token id: " + err.Error())
 	}
-	var s [36]byte
-	hex.Encode(s[0:8], b[0:4])
-	s[8] = '-'
-	hex.Encode(s[9:13], b[4:6])
-	s[13] = '-'
-	hex.Encode(s[14:18], b[6:8])
-	s[18] = '-'
-	hex.Encode(s[19:23], b[8:10])
-	s[23] = '-'
-	hex.Encode(s[24:36], b[10:16])
-	return string(s[:])
+	return model.FormatUUID(b)
 }
 
 // Pairs of letters in the id of an access token (Keycloak since 26.2).
