@@ -136,14 +136,16 @@ type measured struct {
 
 func (m measured) perSecond() float64 { return float64(m.requests) / m.wall.Seconds() }
 
-// cpu is milliseconds of the server a request.
-func (m measured) cpu() float64 { return per(m.used.cpu.Seconds()*1000, m.requests) }
+// server and postgres are milliseconds of CPU a request, cpu is their sum.
+func (m measured) server() float64   { return per(m.used.cpu.Seconds()*1000, m.requests) }
+func (m measured) postgres() float64 { return per(m.used.postgres.Seconds()*1000, m.requests) }
+func (m measured) cpu() float64      { return m.server() + m.postgres() }
 
 func per(x float64, n int) float64 { return x / float64(max(1, n)) }
 
 // load runs do n times, spread over the connections, and measures the server
 // meanwhile. do gets the number of its connection and of the request.
-func (b *bench) load(ctx context.Context, p *process, n int, do func(w *wire, connection, request int) error) (measured, error) {
+func (b *bench) load(ctx context.Context, p *process, connections, n int, do func(w *wire, connection, request int) error) (measured, error) {
 	before, err := p.usage(true)
 	if err != nil {
 		return measured{}, err
@@ -156,11 +158,11 @@ func (b *bench) load(ctx context.Context, p *process, n int, do func(w *wire, co
 		times = make([]time.Duration, 0, n)
 		begun = time.Now()
 	)
-	for connection := range b.connections {
+	for connection := range connections {
 		all.Go(func() {
 			w := &wire{addr: p.addr}
 			defer w.close()
-			own := make([]time.Duration, 0, n/b.connections*2)
+			own := make([]time.Duration, 0, n/connections*2)
 			var failed int
 			var fault string
 			for ctx.Err() == nil {
@@ -211,10 +213,10 @@ func at(sorted []time.Duration, q float64) time.Duration {
 
 // refreshAll refreshes n times, round the chains; a connection has chains of
 // its own, since a chain's next token is in its last answer.
-func (b *bench) refreshAll(ctx context.Context, p *process, chains []*chain, n int) (measured, error) {
-	turns := make([]int, b.connections)
-	return b.load(ctx, p, n, func(w *wire, connection, _ int) error {
-		i := turns[connection]*b.connections + connection
+func (b *bench) refreshAll(ctx context.Context, p *process, connections int, chains []*chain, n int) (measured, error) {
+	turns := make([]int, connections)
+	return b.load(ctx, p, connections, n, func(w *wire, connection, _ int) error {
+		i := turns[connection]*connections + connection
 		if i >= len(chains) {
 			turns[connection], i = 0, connection
 		}
@@ -226,7 +228,7 @@ func (b *bench) refreshAll(ctx context.Context, p *process, chains []*chain, n i
 // loginAll makes chains of the realm's users.
 func (b *bench) loginAll(ctx context.Context, p *process, realm, scope string, n int) ([]*chain, error) {
 	chains := make([]*chain, n)
-	m, err := b.load(ctx, p, n, func(w *wire, _, i int) (err error) {
+	m, err := b.load(ctx, p, b.connections, n, func(w *wire, _, i int) (err error) {
 		chains[i], err = login(w, realm, i%people, scope)
 		return err
 	})

@@ -1,16 +1,19 @@
 // Bench measures the real binary from the outside, as its users meet it:
 //
-//	go run ./internal/bench            everything, about five minutes
-//	go run ./internal/bench -quick     small numbers, to see that it works
+//	go run ./internal/bench                 everything, about half an hour
+//	go run ./internal/bench -quick          small numbers, to see that it works
+//	go run ./internal/bench -db sqlite      one database
 //
 // It builds latchkey, starts it on a database of its own as a process of its
 // own, loads it over HTTP on connections that are kept alive, and prints
-// Markdown tables: refreshes by signer, algorithm, rotation and openid, without
-// and with a million stored offline sessions; then start, memory, bytes a
-// session, lists and counts, and logins. CPU, memory and bytes written are the
-// server process's, from /proc: it runs on Linux. What the load itself costs is
-// not counted, but it takes its share of the machine, so requests a second are
-// fewer than the server alone would make.
+// Markdown tables: refreshes by signer, algorithm, rotation, openid and number
+// of connections, without and with millions of stored offline sessions; then
+// start, memory, bytes a session, lists and counts, logins, and sweeping under
+// load. PostgreSQL is a server of its own too, with default settings. CPU,
+// memory and bytes written are those of these processes, from /proc: it runs
+// on Linux. What the load itself costs is not counted, but it takes its share
+// of the machine, so requests a second are fewer than the server alone would
+// make.
 //
 // A request that is refused or fails makes the run fail.
 package main
@@ -39,17 +42,25 @@ type options struct {
 	starts      int
 	idle        time.Duration
 	signers     []string
+	databases   []string
+	large       int // sessions, of PostgreSQL
+	endurance   int
+	due         int
 	dir         string
 	binary      string
 	quick       bool
 }
 
 func main() {
-	o, signers := options{}, ""
+	o, signers, databases := options{}, "", ""
+	flag.StringVar(&databases, "db", "sqlite,postgres", "databases to measure")
 	flag.IntVar(&o.requests, "requests", 8000, "refreshes measured in each row")
 	flag.IntVar(&o.chains, "chains", 1000, "offline sessions the refreshes go round")
 	flag.IntVar(&o.connections, "connections", 8, "connections kept alive")
-	flag.IntVar(&o.sessions, "sessions", 1_000_000, "stored offline sessions of the large database")
+	flag.IntVar(&o.sessions, "sessions", 1_000_000, "stored offline sessions of the large SQLite database")
+	flag.IntVar(&o.large, "postgres-sessions", 5_000_000, "the same of the large PostgreSQL database")
+	flag.IntVar(&o.endurance, "endurance", 1_000_000, "refreshes before memory is looked at")
+	flag.IntVar(&o.due, "due", 100_000, "expired sessions that are swept under load")
 	flag.IntVar(&o.users, "users", 0, "users they belong to (default a tenth of -sessions)")
 	flag.IntVar(&o.logins, "logins", 200, "argon2id logins measured")
 	flag.IntVar(&o.starts, "starts", 5, "starts measured, of which the median counts")
@@ -61,11 +72,12 @@ func main() {
 	flag.Parse()
 	if o.quick {
 		o.requests, o.chains, o.sessions, o.logins, o.starts, o.idle = 400, 40, 5000, 16, 3, time.Second
+		o.large, o.endurance, o.due = 20_000, 2000, 2000
 	}
 	if o.users == 0 {
 		o.users = max(1, o.sessions/10)
 	}
-	o.signers = strings.Split(signers, ",")
+	o.signers, o.databases = strings.Split(signers, ","), strings.Split(databases, ",")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, o); err != nil {
@@ -117,10 +129,33 @@ type bench struct {
 	options
 	dir        string
 	begun      time.Time
-	refreshes  table
-	others     table
+	reports    []*report
 	failed     int
 	firstFault string
+}
+
+// report is what one database showed.
+type report struct {
+	db        *database
+	refreshes table
+	others    table
+	logins    measured
+}
+
+// all measures every database that was asked for.
+func (b *bench) all(ctx context.Context) error {
+	for _, name := range b.databases {
+		measure, ok := map[string]func(context.Context) (*report, error){"sqlite": b.sqlite, "postgres": b.postgreSQL}[name]
+		if !ok {
+			return fmt.Errorf("-db %s: want sqlite or postgres", name)
+		}
+		r, err := measure(ctx)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		b.reports = append(b.reports, r)
+	}
+	return nil
 }
 
 // progress tells a person what is going on.

@@ -38,6 +38,13 @@ func realmName(algorithm string, rotation bool) string {
 	return strings.ToLower(algorithm) + map[bool]string{true: "-rotating", false: "-fixed"}[rotation]
 }
 
+func (v variant) name() string {
+	return fmt.Sprintf("%s, rotation %s, %s", v.algorithm, onOff(v.rotation), v.scope())
+}
+
+// coldVariant is the one of the stored sessions.
+var coldVariant = variant{algorithm: "ES256", rotation: true, openid: true}
+
 func (v variant) scope() string {
 	if v.openid {
 		return "openid offline_access"

@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -33,14 +32,14 @@ type seeded struct {
 	client    string   // id of the client they are with
 }
 
-// seed stores users and offline sessions straight into the database in dir,
+// seed stores users and offline sessions straight into an SQLite database,
 // which no server has open: each session as a browser login leaves it after
 // some refreshes with rotation. A session's bytes are what the file grows by,
 // write-ahead log moved in.
-func (b *bench) seed(ctx context.Context, dir string) (s *seeded, err error) {
+func (b *bench) seed(ctx context.Context, db *database) (s *seeded, err error) {
 	begun := time.Now()
-	path := filepath.Join(dir, "latchkey.db")
-	target, err := b.openStore(ctx, dir)
+	path := db.file()
+	target, err := openStore(ctx, db)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +51,7 @@ func (b *bench) seed(ctx context.Context, dir string) (s *seeded, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if target, err = b.openStore(ctx, dir); err != nil {
+	if target, err = openStore(ctx, db); err != nil {
 		return nil, err
 	}
 	cold, err := target.addSessions(ctx, b, users)
@@ -86,12 +85,12 @@ type seedTarget struct {
 	now    int64
 }
 
-func (b *bench) openStore(ctx context.Context, dir string) (*seedTarget, error) {
-	key, err := store.LoadOrCreateInstanceKey(filepath.Join(dir, "instance.key"))
+func openStore(ctx context.Context, db *database) (*seedTarget, error) {
+	key, err := store.LoadOrCreateInstanceKey(db.keyFile())
 	if err != nil {
 		return nil, err
 	}
-	st, err := store.Open(ctx, "sqlite:"+filepath.Join(dir, "latchkey.db"), store.Options{InstanceKey: key})
+	st, err := store.Open(ctx, db.dsn(), store.Options{InstanceKey: key})
 	if err != nil {
 		return nil, err
 	}
@@ -123,12 +122,7 @@ func (s *seedTarget) addUsers(ctx context.Context, b *bench) ([]string, error) {
 	for from := 0; from < len(ids); from += seedBatch {
 		err := s.st.Write(ctx, func(tx *store.Tx) error {
 			for i := from; i < min(from+seedBatch, len(ids)); i++ {
-				name := fmt.Sprintf("stored%07d", i)
-				u := &model.User{
-					ID: ids[i], RealmNum: s.realm.Num, Username: name, Email: name + "@example.org", FirstName: "Given", LastName: "Family",
-					Enabled: true, CreatedMS: s.now * 1000, Grants: model.Grants{Roles: []string{s.role}},
-				}
-				if err := tx.InsertUser(store.NewUser{User: u, UniqueEmail: true}); err != nil {
+				if err := s.addUser(tx, ids[i], fmt.Sprintf("stored%07d", i)); err != nil {
 					return err
 				}
 			}
@@ -140,6 +134,13 @@ func (s *seedTarget) addUsers(ctx context.Context, b *bench) ([]string, error) {
 	}
 	b.progress("stored %s users", grouped(len(ids)))
 	return ids, nil
+}
+
+func (s *seedTarget) addUser(tx *store.Tx, id, name string) error {
+	return tx.InsertUser(store.NewUser{UniqueEmail: true, User: &model.User{
+		ID: id, RealmNum: s.realm.Num, Username: name, Email: name + "@example.org", FirstName: "Given", LastName: "Family",
+		Enabled: true, CreatedMS: s.now * 1000, Grants: model.Grants{Roles: []string{s.role}},
+	}})
 }
 
 // addSessions stores the sessions in rounds over all users, so that a user's

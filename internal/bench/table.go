@@ -56,11 +56,14 @@ func (t *table) write(out io.Writer) {
 
 func (b *bench) print(out io.Writer) {
 	fmt.Fprintf(out, "%s\n\n", machine())
-	fmt.Fprintf(out, "%d connections kept alive, %d requests a row round %d offline sessions. CPU is the server's, user and system, database included.\n\n",
-		b.connections, b.requests, b.chains)
-	b.refreshes.write(out)
-	fmt.Fprintln(out)
-	b.others.write(out)
+	fmt.Fprintf(out, "%d requests a row round %d offline sessions, on connections kept alive (%d unless it says otherwise). CPU is user and system, database included.\n",
+		b.requests, b.chains, b.connections)
+	for _, r := range b.reports {
+		fmt.Fprintf(out, "\n### %s\n\n", r.db.name())
+		r.refreshes.write(out)
+		fmt.Fprintln(out)
+		r.others.write(out)
+	}
 }
 
 // machine describes what the figures were measured on.
@@ -82,7 +85,7 @@ func machine() string {
 	if raw, err := exec.Command("openssl", "version").Output(); err == nil {
 		openssl = ", " + strings.TrimSpace(string(raw))
 	}
-	return fmt.Sprintf("%s: %d × %s, %s, %s%s; SQLite. The load runs on the same machine.",
+	return fmt.Sprintf("%s: %d × %s, %s, %s%s. The load runs on the same machine.",
 		time.Now().Format(time.DateOnly), runtime.NumCPU(), model, kernel, runtime.Version(), openssl)
 }
 

@@ -231,6 +231,9 @@ func (s *Server) runOnce(ctx context.Context) error {
 	}
 }
 
+// PID is the server's first process, the parent of all others.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
+
 // Kill is kill -9 of the server's first process; the others follow it.
 func (s *Server) Kill() {
 	if s.cmd != nil {
@@ -264,6 +267,30 @@ func Exec(ctx context.Context, dsn, script string) error {
 		return err
 	}
 	return errors.Join(c.PgConn().Exec(ctx, script).Close(), c.Close(ctx))
+}
+
+// Number is what a statement of one row and one bigint column gives.
+func Number(ctx context.Context, dsn, sql string) (n int64, err error) {
+	c, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return 0, err
+	}
+	err = c.QueryRow(ctx, sql).Scan(&n)
+	return n, errors.Join(err, c.Close(ctx))
+}
+
+// Each reads the rows of a statement into the variables to, calling fn for
+// each.
+func Each(ctx context.Context, dsn, sql string, to []any, fn func() error) error {
+	c, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	rows, err := c.Query(ctx, sql)
+	if err == nil {
+		_, err = pgx.ForEachRow(rows, to, fn)
+	}
+	return errors.Join(err, c.Close(ctx))
 }
 
 // WithSchema is the URL with tables looked up in one schema.
