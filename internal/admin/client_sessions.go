@@ -1,8 +1,6 @@
 package admin
 
 import (
-	"errors"
-
 	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
@@ -45,7 +43,7 @@ func (c *call) sessionsOfClient(offline bool) error {
 		return err
 	}
 	if len(views) <= sessionsPerPage {
-		if views, err = c.withOtherClients(views); err != nil {
+		if views, err = c.withOtherClients(offline, views); err != nil {
 			return err
 		}
 	}
@@ -53,19 +51,16 @@ func (c *call) sessionsOfClient(offline bool) error {
 }
 
 // withOtherClients adds to each session of a page the other clients that share
-// it, by one look each.
-func (c *call) withOtherClients(views []store.SessionView) ([]store.SessionView, error) {
+// it.
+func (c *call) withOtherClients(offline bool, views []store.SessionView) ([]store.SessionView, error) {
+	shares, err := c.api.Store.ClientSessionsOf(c.ctx, offline, views)
+	if err != nil {
+		return nil, err
+	}
 	var out []store.SessionView
-	for _, v := range views {
+	for i, v := range views {
 		out = append(out, v)
-		_, all, err := c.api.Store.FindUserSession(c.ctx, model.ShardOf(v.UserID), v.SessionID, v.Offline)
-		if errors.Is(err, store.ErrNotFound) { // ended a moment ago
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		for _, cs := range all {
+		for _, cs := range shares[i] {
 			if cs.ClientNum != v.ClientNum && c.alive(&cs) {
 				other := v
 				// The list is about one client: the others add only their names.

@@ -182,7 +182,32 @@ func findUserSession(c *conn, sk int64, id string, offline bool, scopeText func(
 	if !found {
 		return nil, nil, errNoSession
 	}
-	var all []model.ClientSession
+	all, err := clientSessionsOf(c, sk, id, offline, scopeText)
+	if err != nil {
+		return nil, nil, err
+	}
+	return us, all, nil
+}
+
+// ClientSessionsOf reads all client sessions of each of the user sessions
+// named, ended ones included; none for a user session that is not there. It is
+// one statement each, on one connection: for a page of a list.
+func (s *Store) ClientSessionsOf(ctx context.Context, offline bool, sessions []SessionView) ([][]model.ClientSession, error) {
+	all := make([][]model.ClientSession, len(sessions))
+	err := s.readLong(ctx, func(c *conn) (err error) {
+		for i := range sessions {
+			x := &sessions[i]
+			all[i], err = clientSessionsOf(c, model.ShardOf(x.UserID), x.SessionID, offline, func(id int64) (string, error) { return s.scopes.text(c, id) })
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
+func clientSessionsOf(c *conn, sk int64, id string, offline bool, scopeText func(int64) (string, error)) (all []model.ClientSession, err error) {
 	var scopes []int64
 	err = c.on(qClientsOfSession).int(sk).sid(sk, id).flag(offline).each(func(u *cursor) error {
 		x := model.ClientSession{}
@@ -194,9 +219,9 @@ func findUserSession(c *conn, sk int64, id string, offline bool, scopeText func(
 		all[i].Scope, err = scopeText(scopes[i])
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("user session: %w", err)
+		return nil, fmt.Errorf("client sessions: %w", err)
 	}
-	return us, all, nil
+	return all, nil
 }
 
 // scanUserSession reads the columns of qUserSession. A user session that all
