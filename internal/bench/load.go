@@ -132,6 +132,7 @@ type measured struct {
 	used     usage
 	resident int64 // bytes, at the end
 	p50, p99 time.Duration
+	times    []time.Duration // of all requests, sorted
 }
 
 func (m measured) perSecond() float64 { return float64(m.requests) / m.wall.Seconds() }
@@ -201,7 +202,7 @@ func (b *bench) load(ctx context.Context, p *process, connections, n int, do fun
 	}
 	m.used = after.since(before)
 	slices.Sort(times)
-	m.p50, m.p99 = at(times, 0.5), at(times, 0.99)
+	m.times, m.p50, m.p99 = times, at(times, 0.5), at(times, 0.99)
 	b.count(m.failed, m.fault)
 	return m, nil
 }

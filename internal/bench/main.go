@@ -27,6 +27,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -48,11 +49,12 @@ type options struct {
 	due         int
 	dir         string
 	binary      string
+	only        *regexp.Regexp
 	quick       bool
 }
 
 func main() {
-	o, signers, databases := options{}, "", ""
+	o, signers, databases, only := options{}, "", "", ""
 	flag.StringVar(&databases, "db", "sqlite,postgres", "databases to measure")
 	flag.IntVar(&o.requests, "requests", 8000, "refreshes measured in each row")
 	flag.IntVar(&o.chains, "chains", 1000, "offline sessions the refreshes go round")
@@ -68,11 +70,16 @@ func main() {
 	flag.StringVar(&signers, "signers", "libcrypto,go", "what makes RSA signatures")
 	flag.StringVar(&o.dir, "dir", "", "directory for the databases, on the disk to be measured (default a temporary one)")
 	flag.StringVar(&o.binary, "binary", "", "measure this binary instead of building one")
+	flag.StringVar(&only, "run", "", "regular expression of the refreshes to measure, as they are named in the table; with it nothing else is measured")
 	flag.BoolVar(&o.quick, "quick", false, "small numbers, to see that it works")
 	flag.Parse()
 	if o.quick {
 		o.requests, o.chains, o.sessions, o.logins, o.starts, o.idle = 400, 40, 5000, 16, 3, time.Second
 		o.large, o.endurance, o.due = 20_000, 2000, 2000
+	}
+	if only != "" {
+		o.only = regexp.MustCompile(only)
+		o.logins, o.starts, o.idle = 1, 1, 0
 	}
 	if o.users == 0 {
 		o.users = max(1, o.sessions/10)
@@ -142,6 +149,12 @@ type report struct {
 	logins    measured
 }
 
+// errOnly ends a run that was asked for some refreshes alone.
+var errOnly = errors.New("nothing else was asked for")
+
+// wants tells whether a kind of refresh is to be measured.
+func (b *bench) wants(v variant) bool { return b.only == nil || b.only.MatchString(v.name()) }
+
 // all measures every database that was asked for.
 func (b *bench) all(ctx context.Context) error {
 	for _, name := range b.databases {
@@ -150,7 +163,7 @@ func (b *bench) all(ctx context.Context) error {
 			return fmt.Errorf("-db %s: want sqlite or postgres", name)
 		}
 		r, err := measure(ctx)
-		if err != nil {
+		if err != nil && !errors.Is(err, errOnly) {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		b.reports = append(b.reports, r)

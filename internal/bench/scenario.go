@@ -56,6 +56,9 @@ func (b *bench) sqlite(ctx context.Context) (*report, error) {
 			return nil, err
 		}
 	}
+	if b.only != nil {
+		return r, errOnly
+	}
 	stored, err := b.seed(ctx, r.db)
 	if err != nil {
 		return nil, err
@@ -153,6 +156,9 @@ func (b *bench) prepare(ctx context.Context, r *report) (map[variant][]*chain, e
 	defer p.kill()
 	chains := map[variant][]*chain{}
 	for _, v := range variants {
+		if !b.wants(v) {
+			continue
+		}
 		if chains[v], err = b.loginAll(ctx, p, v.realm(), v.scope(), b.chains); err != nil {
 			return nil, err
 		}
@@ -191,7 +197,7 @@ func (b *bench) refreshRows(ctx context.Context, r *report, l load) error {
 	}
 	defer p.kill()
 	for _, v := range variants {
-		if v.algorithm != "RS256" && l.signer != b.signers[0] {
+		if v.algorithm != "RS256" && l.signer != b.signers[0] || !b.wants(v) {
 			continue // the signer makes RSA signatures alone
 		}
 		if _, err := b.refreshAll(ctx, p, l.connections, l.chains[v], b.requests/4); err != nil { // warm-up
@@ -221,7 +227,7 @@ func (b *bench) refreshRow(r *report, l load, v variant, what string, m measured
 	if v.algorithm != "RS256" {
 		signer = "–"
 	}
-	if signer != "go" {
+	if signer != "go" && l.connections == b.connections {
 		target = r.target(v)
 	}
 	shown := ""
