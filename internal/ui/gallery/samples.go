@@ -35,13 +35,18 @@ func asked() ui.Options {
 
 func rich() ui.Options {
 	o := asked()
-	o.Client.LogoURI = "https://logbook.example/logo.svg"
 	o.Client.PolicyURI = "https://logbook.example/privacy?v=2&p=1"
 	o.Client.TosURI = "https://logbook.example/terms"
 	o.Languages = []ui.Language{
 		{Tag: "en", Name: ui.LanguageName("en"), URL: flow + "authenticate" + steps + "&kc_locale=en"},
 		{Tag: "de", Name: ui.LanguageName("de"), URL: flow + "authenticate" + steps + "&kc_locale=de"},
 	}
+	return o
+}
+
+func logo() ui.Options {
+	o := asked()
+	o.Client.LogoURI = "https://logbook.example/logo.svg"
 	return o
 }
 
@@ -65,6 +70,7 @@ func Samples() []Sample {
 		}, asked()},
 		{"reauthenticate-error", ok, ui.Reauthenticate{Form: login.Form, Username: "uma", Error: ui.Msg(ui.MsgInvalidUser)}, base()},
 		{"consent", ok, ui.Consent{Form: formTo("consent"), Username: "uma", Scopes: scopes()}, rich()},
+		{"consent-logo", ok, ui.Consent{Form: formTo("consent"), Scopes: scopes()[:2]}, logo()},
 		{"logout-confirm", ok, ui.LogoutConfirm{Form: formTo("logout-confirm"), BackURL: home}, base()},
 		{"logged-out", ok, ui.LoggedOut{BackURL: home}, base()},
 		{"logged-out-end", ok, ui.LoggedOut{}, base()},
