@@ -40,5 +40,5 @@ func link(address string) template.URL {
 	if !followable(address) {
 		return ""
 	}
-	return template.URL(address) //nolint:gosec // scheme checked above
+	return template.URL(address)
 }

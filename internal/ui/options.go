@@ -7,7 +7,7 @@ const CSRFField = "csrf"
 type Options struct {
 	Realm  Realm
 	Client *Client // who asks; nil: nobody is named
-	Lang   string  // as Choose returned it; "" = English
+	Lang   string  // as Choose returned it; "" or without texts = English
 
 	// Overrides are the realm's own texts in Lang, by key; nil = none. Texts
 	// written for Keycloak may contain HTML, of which only the text is shown.

@@ -61,6 +61,9 @@ func TestGolden(t *testing.T) {
 			}
 		}
 	}
+	if written, err := os.ReadDir(filepath.Join("testdata", "golden")); err != nil || len(written) != len(samples) {
+		t.Errorf("%d golden files for %d samples (error %v): is there an old one?", len(written), len(samples), err)
+	}
 	for _, s := range samples {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
@@ -201,6 +204,17 @@ func TestRender_OfflineAccessInPlainWords(t *testing.T) {
 	body := show(t, ui.Consent{Scopes: []ui.Scope{{Name: "offline_access", Text: "${offlineAccessScopeConsentText}"}}}, ui.Options{}).Body.String()
 	if want := "<li>Offline Access: keep acting for you when you are away, until you or an administrator end it</li>"; !strings.Contains(body, want) {
 		t.Errorf("no %s in\n%s", want, body)
+	}
+}
+
+// TestRender_LanguageIsThatOfTheTexts: the lang of the page is what it speaks.
+func TestRender_LanguageIsThatOfTheTexts(t *testing.T) {
+	t.Parallel()
+	for asked, want := range map[string]string{"de-AT": "de-AT", "de": "de", "xx": "en", "": "en"} {
+		w := show(t, ui.LoggedOut{}, ui.Options{Lang: asked})
+		if !strings.Contains(w.Body.String(), `<html lang="`+want+`">`) || w.Header().Get("Content-Language") != want {
+			t.Errorf("page in %q: Content-Language %q, want %q", asked, w.Header().Get("Content-Language"), want)
+		}
 	}
 }
 

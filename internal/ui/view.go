@@ -17,7 +17,7 @@ type view struct {
 
 func newView(u *UI, page Page, opt *Options) *view {
 	v := &view{Page: page, Client: opt.Client, Lang: opt.Lang, ui: u, opt: opt}
-	if v.Lang == "" {
+	if !hasTexts(v.Lang) {
 		v.Lang = English
 	}
 	v.texts = newTexts(v.Lang, opt.Overrides)
