@@ -84,8 +84,8 @@ type LogoutFrame struct {
 	URL  string // http or https, else there is no frame
 }
 
-// frames are those that may be loaded.
-func (p FrontchannelLogout) frames() []LogoutFrame {
+// Frames are the clients whose address may be loaded.
+func (p FrontchannelLogout) Frames() []LogoutFrame {
 	var out []LogoutFrame
 	for _, f := range p.Clients {
 		if webAddress(f.URL, "https", "http") && source(f.URL) != "" {
@@ -94,9 +94,6 @@ func (p FrontchannelLogout) frames() []LogoutFrame {
 	}
 	return out
 }
-
-// Frames are the frames to load, for the template.
-func (p FrontchannelLogout) Frames() []LogoutFrame { return p.frames() }
 
 // DeviceCode asks for the code a device shows. Field device_user_code.
 type DeviceCode struct {
@@ -161,6 +158,22 @@ type ProfileField struct {
 	Hidden   bool // not on the page at all
 	Required bool
 	Error    Message
+}
+
+// labelled is a ProfileField with its name, the key of its label, its type and
+// what a browser may fill in.
+type labelled struct {
+	ProfileField
+	name, label, kind, complete string
+}
+
+func (p UpdateProfile) fields() []labelled {
+	return []labelled{
+		{p.Username, "username", keyUsername, "text", "username"},
+		{p.Email, "email", keyEmail, "email", "email"},
+		{p.FirstName, "firstName", keyFirstName, "text", "given-name"},
+		{p.LastName, "lastName", keyLastName, "text", "family-name"},
+	}
 }
 
 // Expired says that the page belongs to an earlier step or another login.

@@ -47,22 +47,28 @@ type policy struct {
 // policy is the page's, as its struct and the options say.
 func (v *view) policy() policy {
 	var p policy
-	if logo := v.Logo(); logo != "" {
-		p.images = []string{source(logo)}
-	}
 	switch page := v.Page.(type) {
-	case FormPost:
-		p.script = true
-		p.formAction = formAction(page.Action)
-	case FrontchannelLogout:
-		p.script = followable(page.ContinueURL)
-		for _, f := range page.frames() {
-			p.frames = append(p.frames, source(f.URL))
-		}
+	case interface{ policy() policy }:
+		p = page.policy()
 	case formed:
 		p.formAction = append([]string{"'self'"}, formAction(v.opt.Redirects...)...)
 	}
+	if logo := v.Logo(); logo != "" {
+		p.images = append(p.images, source(logo))
+	}
 	return p
+}
+
+func (p FormPost) policy() policy {
+	return policy{script: true, formAction: formAction(p.Action)}
+}
+
+func (p FrontchannelLogout) policy() policy {
+	own := policy{script: followable(p.ContinueURL)}
+	for _, f := range p.Frames() {
+		own.frames = append(own.frames, source(f.URL))
+	}
+	return own
 }
 
 // formAction lists the sources a form needs to end at addresses.

@@ -142,6 +142,22 @@ func TestPolicy_FramesExactlyTheClients(t *testing.T) {
 	}
 }
 
+// TestPolicy_OfAPointerIsThatOfThePage: a page may be passed either way.
+func TestPolicy_OfAPointerIsThatOfThePage(t *testing.T) {
+	t.Parallel()
+	post, out, login := FormPost{Action: "https://a.example/cb"}, FrontchannelLogout{ContinueURL: "https://a.example/"}, Login{}
+	samePolicy(t, login, &login)
+	samePolicy(t, post, &post)
+	samePolicy(t, out, &out)
+}
+
+func samePolicy(t *testing.T, value, pointer Page) {
+	t.Helper()
+	if got, want := headers(t, pointer, Options{})["Content-Security-Policy"], headers(t, value, Options{})["Content-Security-Policy"]; got != want {
+		t.Errorf("policy of %T = %q, want %q", pointer, got, want)
+	}
+}
+
 // FuzzSource: no address ends its expression or the directive.
 func FuzzSource(f *testing.F) {
 	for _, s := range []string{"https://a.example/x;y", "https://a.example/,", "http://a'b/", "https://[::1]:1/%3b", "https://a.example/ x"} {

@@ -1,7 +1,5 @@
 package ui
 
-import "slices"
-
 // view is the dot of every template.
 type view struct {
 	Page   Page
@@ -148,26 +146,20 @@ func (f field) WrongBy(m Message, id string) field {
 
 // ProfileFields are the fields of UpdateProfile that are on the page.
 func (v *view) ProfileFields() []field {
-	page, ok := v.Page.(UpdateProfile)
+	page, ok := v.Page.(interface{ fields() []labelled })
 	if !ok {
 		return nil
 	}
 	var out []field
-	for _, f := range []struct {
-		ProfileField
-		name, label, kind, complete string
-	}{
-		{page.Username, "username", keyUsername, "text", "username"},
-		{page.Email, "email", keyEmail, "email", "email"},
-		{page.FirstName, "firstName", keyFirstName, "text", "given-name"},
-		{page.LastName, "lastName", keyLastName, "text", "family-name"},
-	} {
+	focused := false
+	for _, f := range page.fields() {
 		if f.Hidden {
 			continue
 		}
 		shown := v.Field(f.name, f.label, f.kind, f.complete, f.Value).Fixed(f.ReadOnly).Wrong(f.Error)
 		shown.Required = f.Required
-		shown.Focus = shown.Error != "" && !slices.ContainsFunc(out, func(o field) bool { return o.Focus })
+		shown.Focus = shown.Error != "" && !focused
+		focused = focused || shown.Focus
 		out = append(out, shown)
 	}
 	return out
