@@ -74,14 +74,6 @@ func Log(ctx context.Context) *Event {
 	return nil
 }
 
-// RequestID is the id of the request ctx belongs to, "" outside of Chain.
-func RequestID(ctx context.Context) string {
-	if ev := Log(ctx); ev != nil {
-		return ev.id
-	}
-	return ""
-}
-
 // maxField is the longest text a log field keeps, in bytes.
 const maxField = 256
 
