@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/latchkey-id/latchkey/internal/credential"
 	"github.com/latchkey-id/latchkey/internal/keycloak"
 	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/store"
@@ -46,6 +47,9 @@ func (s *Service) CreateRealm(ctx context.Context, doc io.ReadSeeker, opt Import
 
 // build stores a document's realm unseen, then shows it.
 func (s *Service) build(ctx context.Context, d *keycloak.RealmDocument, users iter.Seq2[*keycloak.UserDocument, error], opt ImportOptions) error {
+	if err := checkPolicy(d.Realm); err != nil {
+		return err
+	}
 	if err := s.completeDocument(d); err != nil {
 		return err
 	}
@@ -194,6 +198,10 @@ func (s *Service) hashBatch(ctx context.Context, cfg *model.Config, batch []*key
 		wg.Go(func() {
 			for i := range next {
 				ready[i], faults[i] = s.newUser(ctx, cfg, batch[i])
+				var weak *credential.Violation
+				if errors.As(faults[i], &weak) {
+					faults[i] = &keycloak.DocumentError{Path: fmt.Sprintf("users %q", batch[i].User.Username), Problem: "password policy not met: " + weak.Text}
+				}
 			}
 		})
 	}
