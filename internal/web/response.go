@@ -58,6 +58,7 @@ func (c *eventContext) Value(key any) any {
 // to the request's goroutine.
 type Event struct {
 	id, ip, route string
+	secure        bool // the caller spoke TLS
 	cause         error
 	stack         []byte
 	canceled      bool
