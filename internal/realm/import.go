@@ -19,7 +19,8 @@ import (
 // ImportOptions are the caller's part in an import. Zero is fine.
 type ImportOptions struct {
 	Progress func(users int64) // called as users are stored
-	Record   Record
+	// Record makes the note of the realm that is being made; nil: none.
+	Record func(made *model.Config) Record
 }
 
 // userBatch is how many users one transaction of an import stores.
@@ -71,7 +72,7 @@ func (s *Service) build(ctx context.Context, d *keycloak.RealmDocument, users it
 	}
 	err = s.insertUsers(ctx, d, users, opt.Progress)
 	if err == nil {
-		err = s.show(ctx, d.Realm, opt.Record)
+		err = s.show(ctx, d, opt)
 	}
 	if err != nil {
 		undo := context.WithoutCancel(ctx)
@@ -215,7 +216,16 @@ func (s *Service) hashBatch(ctx context.Context, cfg *model.Config, batch []*key
 
 // show makes a built realm visible, together with the client by which
 // master's administrators manage it.
-func (s *Service) show(ctx context.Context, r *model.Realm, rec Record) error {
+func (s *Service) show(ctx context.Context, d *keycloak.RealmDocument, opt ImportOptions) error {
+	r := d.Realm
+	var rec Record
+	if opt.Record != nil {
+		made, err := d.Config()
+		if err != nil {
+			return err
+		}
+		rec = opt.Record(made)
+	}
 	publish := func(tx *store.Tx) error {
 		if err := tx.ShowRealm(r.ID); err != nil {
 			return err
