@@ -128,7 +128,7 @@ func wire(err error) error {
 		conflict *store.ConflictError
 		doc      *keycloak.DocumentError
 		config   *token.ConfigError
-		weak     *credential.Violation
+		weak     *credential.ViolationError
 	)
 	switch {
 	case errors.As(err, &conflict):

@@ -22,13 +22,13 @@ type Rules struct {
 // Subject is whose password it is to be.
 type Subject struct{ Username, Email string }
 
-// Violation is a password the policy refuses, in Keycloak's words.
-type Violation struct {
+// ViolationError is a password the policy refuses, in Keycloak's words.
+type ViolationError struct {
 	Key  string // "error" on the wire, e.g. invalidPasswordMinLengthMessage
 	Text string // for people
 }
 
-func (v *Violation) Error() string { return v.Text }
+func (v *ViolationError) Error() string { return v.Text }
 
 // PolicyError is a refused passwordPolicy; Text is for the caller, in
 // Keycloak's words, to be sent as errorMessage with status 400.
@@ -180,11 +180,11 @@ func invalidConfig(name, problem string) error {
 }
 
 // Check tells whether the policy takes a password, earlier ones apart: nil or
-// a *Violation.
+// a *ViolationError.
 func (r Rules) Check(password string, s Subject) error {
 	for _, name := range order {
 		if rule, ok := r.rules[name]; ok && !rule.meets(password, s) {
-			return &Violation{Key: rule.key, Text: rule.text}
+			return &ViolationError{Key: rule.key, Text: rule.text}
 		}
 	}
 	return nil
@@ -196,7 +196,7 @@ func (r Rules) History() int { return max(r.history, 0) }
 
 // UsedBefore is the violation of passwordHistory.
 func (r Rules) UsedBefore() error {
-	return &Violation{
+	return &ViolationError{
 		Key:  "invalidPasswordHistoryMessage",
 		Text: fmt.Sprintf("Invalid password: must not be equal to any of last %d passwords.", r.history),
 	}

@@ -54,7 +54,7 @@ func TestRules(t *testing.T) {
 				}
 			}
 			for _, p := range strings.Fields(tt.refuses) {
-				var v *credential.Violation
+				var v *credential.ViolationError
 				if err := rules.Check(p, who); !errors.As(err, &v) || v.Key != tt.key || v.Text != tt.text {
 					t.Errorf("Check(%q) = %v, want %s %q", p, err, tt.key, tt.text)
 				}

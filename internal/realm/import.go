@@ -199,7 +199,7 @@ func (s *Service) hashBatch(ctx context.Context, cfg *model.Config, batch []*key
 		wg.Go(func() {
 			for i := range next {
 				ready[i], faults[i] = s.newUser(ctx, cfg, batch[i])
-				var weak *credential.Violation
+				var weak *credential.ViolationError
 				if errors.As(faults[i], &weak) {
 					faults[i] = &keycloak.DocumentError{Path: fmt.Sprintf("users %q", batch[i].User.Username), Problem: "password policy not met: " + weak.Text}
 				}

@@ -19,7 +19,7 @@ const requirePasswordChange = "UPDATE_PASSWORD"
 // SetPassword replaces a user's password. A temporary one must be changed at
 // the next browser login; until then the password grant is refused.
 //
-// Errors: ErrUnknown, credential.Violation, credential.ErrBusy.
+// Errors: ErrUnknown, credential.ViolationError, credential.ErrBusy.
 func (s *Service) SetPassword(ctx context.Context, name, id, password string, temporary bool, rec Record) error {
 	var creds []model.Credential
 	return s.ChangeUser(ctx, name, id, func(tx *store.Tx) error {
@@ -101,7 +101,7 @@ func (s *Service) checkHistory(ctx context.Context, rules credential.Rules, befo
 
 // checkPassword refuses a new user's password.
 //
-// Errors: credential.Violation.
+// Errors: credential.ViolationError.
 func checkPassword(cfg *model.Config, u *model.User, password string) error {
 	_, err := rulesOf(cfg, u, password)
 	return err

@@ -30,7 +30,7 @@ func (s *Service) User(ctx context.Context, snap *Snapshot, id string) (*model.U
 // made.
 //
 // Errors: keycloak.DocumentError, store.ConflictError (username, email),
-// credential.Violation, credential.ErrBusy.
+// credential.ViolationError, credential.ErrBusy.
 func (s *Service) CreateUser(ctx context.Context, name string, body []byte, rec func(made *model.User) Record) (*model.User, error) {
 	snap, err := s.Snapshot(ctx, name)
 	if err != nil {
@@ -41,7 +41,7 @@ func (s *Service) CreateUser(ctx context.Context, name string, body []byte, rec 
 		return nil, err
 	}
 	n, err := s.newUser(ctx, snap.Config, doc)
-	var weak *credential.Violation
+	var weak *credential.ViolationError
 	if errors.As(err, &weak) { // that the name is taken is told first
 		err = cmp.Or(s.usernameFree(ctx, snap.Realm.Num, doc.User.Username), err)
 	}
@@ -91,7 +91,7 @@ func (s *Service) newUser(ctx context.Context, cfg *model.Config, doc *keycloak.
 // UpdateUser applies a partial UserRepresentation, its password included.
 //
 // Errors: ErrUnknown, keycloak.DocumentError, store.ConflictError,
-// credential.Violation, credential.ErrBusy.
+// credential.ViolationError, credential.ErrBusy.
 func (s *Service) UpdateUser(ctx context.Context, name, id string, body []byte, rec Record) error {
 	var creds []model.Credential // nil: the password stays
 	return s.ChangeUser(ctx, name, id, func(tx *store.Tx) error {
