@@ -46,10 +46,10 @@ type Pages struct {
 func (d *Pages) Routes(mux *web.Mux) {
 	const actions = "/realms/{realm}/login-actions"
 	mux.Handle("GET "+actions+"/authenticate", d.current)
-	mux.Handle("POST "+actions+"/authenticate", d.step(d.authenticate))
+	mux.Handle("POST "+actions+"/authenticate", d.step((*visit).authenticate))
 	mux.Handle("GET "+actions+"/required-action", d.current)
-	mux.Handle("POST "+actions+"/required-action", d.step(d.requiredAction))
-	mux.Handle("POST "+actions+"/consent", d.step(d.consent))
+	mux.Handle("POST "+actions+"/required-action", d.step((*visit).requiredAction))
+	mux.Handle("POST "+actions+"/consent", d.step((*visit).consent))
 	mux.Handle("GET "+actions+"/restart", d.restart)
 }
 

@@ -32,7 +32,8 @@ const (
 	MsgHTTPSRequired            = "httpsRequiredMessage"
 	MsgPageNotFound             = "pageNotFound"
 	MsgInternalError            = "internalServerError"
-	MsgTooManyRequests          = "tooManyRequestsMessage" // our own
+	MsgTooManyRequests          = "tooManyRequestsMessage"    // our own
+	MsgUnsupportedAction        = "unsupportedRequiredAction" // our own; {0}: Keycloak's name of the action
 	MsgFailedLogout             = "failedLogout"
 	MsgSuccessLogout            = keySuccessLogout
 
