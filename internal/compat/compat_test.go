@@ -54,8 +54,7 @@ var later = []string{
 
 // browserStepsLater names, by scenario, the steps that need pages Latchkey does
 // not have yet. They are left out, and the steps that need their results too.
-var browserStepsLater = map[string][]string{
-}
+var browserStepsLater = map[string][]string{}
 
 var runLater = flag.Bool("later", false, "replay the scenarios that are not built yet and report")
 

@@ -30,13 +30,16 @@ func setSecurity(h http.Header, realm map[string]string, p policy) {
 			h.Set(header, value)
 		}
 	}
-	h.Set("Content-Security-Policy", p.header(realm["contentSecurityPolicy"]))
+	value, set := realm["contentSecurityPolicy"]
+	h.Set("Content-Security-Policy", p.header(value, set))
 }
 
 func notPrintable(r rune) bool { return r < ' ' || r > '~' }
 
 // policy is what a page needs of its Content-Security-Policy beyond style and
-// pictures of the server's own.
+// pictures of the server's own. It is sent twice, and browsers obey both: the
+// header is the realm's, word for word Keycloak's, and says who may frame the
+// page; the page itself (meta) carries the strict one.
 type policy struct {
 	script     bool     // the server's own script
 	images     []string // sources
@@ -94,23 +97,29 @@ func formAction(addresses ...string) []string {
 	return out
 }
 
-// header writes the policy. Of the realm's own policy it takes who may frame
-// the page, where to report, and the demand for https; the other directives
-// could only loosen what these pages need, or break them.
-func (p policy) header(realm string) string {
-	ancestors, extra := "'self'", ""
+// keycloakPolicy is the realm's policy where it sets none.
+const keycloakPolicy = "frame-src 'self'; frame-ancestors 'self'; object-src 'none';"
+
+// header is the realm's policy; a page with frames of others says which, in
+// place of the realm's frame-src.
+func (p policy) header(realm string, set bool) string {
+	if !set || strings.ContainsFunc(realm, notPrintable) || strings.Contains(realm, ",") || !strings.Contains(realm, "frame-ancestors") {
+		realm = keycloakPolicy
+	}
+	if len(p.frames) == 0 {
+		return realm
+	}
+	var out []string
 	for directive := range strings.SplitSeq(realm, ";") {
-		words := strings.Fields(directive)
-		if len(words) == 0 || strings.ContainsFunc(directive, notPrintable) || strings.Contains(directive, ",") {
-			continue
-		}
-		switch name, value := strings.ToLower(words[0]), strings.Join(words[1:], " "); name {
-		case "frame-ancestors":
-			ancestors = value
-		case "report-uri", "report-to", "upgrade-insecure-requests":
-			extra += "; " + strings.TrimSpace(name+" "+value)
+		if words := strings.Fields(directive); len(words) > 0 && !strings.EqualFold(words[0], "frame-src") {
+			out = append(out, strings.Join(words, " "))
 		}
 	}
+	return strings.Join(append(out, "frame-src "+sources("'self'", p.frames)), "; ")
+}
+
+// meta is what the page may load and where its form may lead.
+func (p policy) meta() string {
 	var b strings.Builder
 	b.WriteString("default-src 'none'; style-src 'self'; img-src " + sources("'self'", p.images))
 	if p.script {
@@ -122,8 +131,7 @@ func (p policy) header(realm string) string {
 	if p.formAction == nil {
 		p.formAction = []string{"'none'"}
 	}
-	b.WriteString("; form-action " + sources("", p.formAction))
-	b.WriteString("; frame-ancestors " + ancestors + "; base-uri 'none'; object-src 'none'" + extra)
+	b.WriteString("; form-action " + sources("", p.formAction) + "; base-uri 'none'; object-src 'none'")
 	return b.String()
 }
 

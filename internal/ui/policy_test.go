@@ -1,12 +1,13 @@
 package ui
 
 import (
+	"html"
 	"net/http/httptest"
 	"strings"
 	"testing"
 )
 
-const defaultCSP = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'none'; frame-ancestors 'self'; base-uri 'none'; object-src 'none'"
+const defaultMeta = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'none'; base-uri 'none'; object-src 'none'"
 
 func headers(t *testing.T, page Page, opt Options) map[string]string {
 	t.Helper()
@@ -18,14 +19,21 @@ func headers(t *testing.T, page Page, opt Options) map[string]string {
 	if err := u.Render(w, 200, page, opt); err != nil {
 		t.Fatal(err)
 	}
-	out := map[string]string{}
+	out := map[string]string{"meta": metaIn(w.Body.String())}
 	for name, values := range w.Header() {
 		out[name] = strings.Join(values, "|")
 	}
 	return out
 }
 
-// TestRender_Headers: Keycloak's headers, the policy stricter than its.
+// metaIn is the policy a page carries itself.
+func metaIn(page string) string {
+	_, rest, _ := strings.Cut(page, `<meta http-equiv="Content-Security-Policy" content="`)
+	text, _, _ := strings.Cut(rest, `"`)
+	return html.UnescapeString(text)
+}
+
+// TestRender_Headers: Keycloak's headers, and the page's own policy, stricter.
 func TestRender_Headers(t *testing.T) {
 	t.Parallel()
 	got := headers(t, LoggedOut{}, Options{Lang: "de"})
@@ -33,7 +41,8 @@ func TestRender_Headers(t *testing.T) {
 		"Content-Type":              "text/html;charset=utf-8",
 		"Content-Language":          "de",
 		"Cache-Control":             "no-store, must-revalidate, max-age=0",
-		"Content-Security-Policy":   defaultCSP,
+		"Content-Security-Policy":   keycloakPolicy,
+		"meta":                      defaultMeta,
 		"Referrer-Policy":           "no-referrer",
 		"Strict-Transport-Security": "max-age=31536000; includeSubDomains",
 		"X-Content-Type-Options":    "nosniff",
@@ -58,7 +67,8 @@ func TestRender_RealmsOwnHeaders(t *testing.T) {
 		"referrerPolicy":                  "origin\r\nSet-Cookie: a=b",
 	}}})
 	for name, want := range map[string]string{
-		"Content-Security-Policy":             strings.Replace(defaultCSP, "'self'; base", "https://portal.example; base", 1) + "; report-uri /csp; upgrade-insecure-requests",
+		"Content-Security-Policy":             "frame-src 'self'; frame-ancestors https://portal.example; object-src 'none'; report-uri /csp; script-src *; upgrade-insecure-requests",
+		"meta":                                defaultMeta,
 		"Content-Security-Policy-Report-Only": "default-src 'self'",
 		"X-Frame-Options":                     "",
 		"X-Robots-Tag":                        "noindex",
@@ -76,8 +86,8 @@ func TestRender_RealmsOwnHeaders(t *testing.T) {
 func TestPolicy_FramedByNobodyUnlessTheRealmSays(t *testing.T) {
 	t.Parallel()
 	for _, realm := range []string{"", ";;", "default-src *", "frame-ancestors *\r\nX: y", "frame-ancestors *, script-src *", "script-src 'unsafe-inline'; form-action *"} {
-		if got := (policy{}).header(realm); got != defaultCSP {
-			t.Errorf("policy with the realm's %q = %q, want %q", realm, got, defaultCSP)
+		if got := (policy{}).header(realm, true); got != keycloakPolicy {
+			t.Errorf("policy with the realm's %q = %q, want %q", realm, got, keycloakPolicy)
 		}
 	}
 }
@@ -97,7 +107,7 @@ func TestPolicy_ScriptsOnlyWhereAPageNeedsOne(t *testing.T) {
 		{Consent{}, false},
 		{Error{}, false},
 	} {
-		if got := strings.Contains(headers(t, tt.page, Options{})["Content-Security-Policy"], "script-src 'self'"); got != tt.want {
+		if got := strings.Contains(headers(t, tt.page, Options{})["meta"], "script-src 'self'"); got != tt.want {
 			t.Errorf("%+v may run the script = %v, want %v", tt.page, got, tt.want)
 		}
 	}
@@ -122,7 +132,7 @@ func TestPolicy_FormAction(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			if got := headers(t, tt.page, Options{Redirects: tt.redirects})["Content-Security-Policy"]; !strings.Contains(got, tt.want) {
+			if got := headers(t, tt.page, Options{Redirects: tt.redirects})["meta"]; !strings.Contains(got, tt.want) {
 				t.Errorf("policy %q, want %q in it", got, tt.want)
 			}
 		})
@@ -136,9 +146,12 @@ func TestPolicy_FramesExactlyTheClients(t *testing.T) {
 		{URL: "https://a.example/out?sid=1"}, {URL: "https://a.example/out?sid=2"}, {URL: "http://b.example:8080/x;y"},
 		{URL: "data:text/html,x"}, {URL: "/local"}, {URL: "https://evil.example;script-src/"}, {URL: ""},
 	}}
-	got := headers(t, page, Options{})["Content-Security-Policy"]
-	if want := "; frame-src https://a.example/out http://b.example:8080/x%3By; form-action"; !strings.Contains(got, want) {
-		t.Errorf("policy %q, want %q in it", got, want)
+	got := headers(t, page, Options{})
+	if want := "; frame-src https://a.example/out http://b.example:8080/x%3By; form-action"; !strings.Contains(got["meta"], want) {
+		t.Errorf("policy %q, want %q in it", got["meta"], want)
+	}
+	if want := "frame-ancestors 'self'; object-src 'none'; frame-src 'self' https://a.example/out http://b.example:8080/x%3By"; got["Content-Security-Policy"] != want {
+		t.Errorf("header %q, want %q", got["Content-Security-Policy"], want)
 	}
 }
 
@@ -153,7 +166,7 @@ func TestPolicy_OfAPointerIsThatOfThePage(t *testing.T) {
 
 func samePolicy(t *testing.T, value, pointer Page) {
 	t.Helper()
-	if got, want := headers(t, pointer, Options{})["Content-Security-Policy"], headers(t, value, Options{})["Content-Security-Policy"]; got != want {
+	if got, want := headers(t, pointer, Options{})["meta"], headers(t, value, Options{})["meta"]; got != want {
 		t.Errorf("policy of %T = %q, want %q", pointer, got, want)
 	}
 }

@@ -164,3 +164,6 @@ func (v *view) ProfileFields() []field {
 	}
 	return out
 }
+
+// CSP is the strict Content-Security-Policy, which the page carries itself.
+func (v *view) CSP() string { return v.policy().meta() }
