@@ -54,7 +54,7 @@ type ClientSession struct {
 	Scope       string            // scope granted at login, as in the first refresh token
 	Notes       map[string]string // session notes read by mappers: AUTH_TIME, acr, clientHost, …
 	Chain       Chain
-	MoreChains  []Chain // further rotation chains of the same client session
+	MoreChains  []Chain // further rotation chains of the same client session, at most MaxChains
 	Version     int64   // counts the writes of this row: a guarded update names it
 	Ended       *Ending
 	// Superseded is set when the realm, the client or the user ended all

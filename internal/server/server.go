@@ -35,6 +35,7 @@ type Config struct {
 	Store        *store.Store // open and migrated; required
 	PublicURL    string       // issuer base; "" serves loopback hosts only, from their Host
 	RelativePath string       // path prefix, e.g. /auth; "" or "/" for none
+	ProxyHeaders string       // of a proxy in front: "xforwarded", "forwarded"; any other for none
 	Signer       token.SignerMode
 	HashWorkers  int // concurrent password hashes; 0: one a CPU
 	Log          *slog.Logger
@@ -110,6 +111,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	metrics := newMetrics(s)
 	s.handler = web.StripRelativePath(cfg.RelativePath, web.Chain(mux, web.ChainOptions{
 		Log: cfg.Log, Now: cfg.Now, Rand: cfg.Rand, Observe: metrics.observe,
+		Proxy: &web.ProxyHeaders{Header: cfg.ProxyHeaders},
 	}))
 	s.management = s.managementHandler(metrics)
 	s.ready.Store(true)

@@ -8,8 +8,12 @@ import (
 	"github.com/latchkey-id/latchkey/internal/model"
 )
 
-// typePassword is model.Credential.Type of passwords.
-const typePassword = "password"
+// Types of credentials (model.Credential.Type): the password, and those before
+// it that must not come again.
+const (
+	typePassword = "password"
+	typeHistory  = "password-history"
+)
 
 var (
 	qCreds       = stmt("credentials", `select id, type, label, created, priority, secret_data, credential_data from credential where sk = $1 and user_id = $2 order by priority, created`)
@@ -53,11 +57,14 @@ func (tx *Tx) insertCredential(sk int64, userID string, c *model.Credential) err
 	return err
 }
 
-// SetCredentials replaces all passwords of a user by creds.
+// SetCredentials replaces all passwords of a user, those before them included,
+// by creds.
 func (tx *Tx) SetCredentials(userID string, creds []model.Credential) error {
 	sk := model.ShardOf(userID)
-	if _, err := tx.c.on(qCredsDelete).int(sk).id(userID).text(typePassword).exec(); err != nil {
-		return err
+	for _, kind := range []string{typePassword, typeHistory} {
+		if _, err := tx.c.on(qCredsDelete).int(sk).id(userID).text(kind).exec(); err != nil {
+			return err
+		}
 	}
 	for i := range creds {
 		if err := tx.insertCredential(sk, userID, &creds[i]); err != nil {

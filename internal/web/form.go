@@ -3,7 +3,6 @@ package web
 import (
 	"errors"
 	"io"
-	"iter"
 	"mime"
 	"net/http"
 	"strings"
@@ -47,17 +46,6 @@ func (f Form) Lookup(name string) (string, bool) {
 		}
 	}
 	return "", false
-}
-
-// All are the parameters in their order, repeated ones too.
-func (f Form) All() iter.Seq2[string, string] {
-	return func(yield func(string, string) bool) {
-		for _, p := range f.pairs {
-			if !yield(p.name, p.value) {
-				return
-			}
-		}
-	}
 }
 
 // TooLong tells whether a parameter was left out for its length. Keycloak goes
