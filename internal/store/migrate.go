@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,11 +17,16 @@ var (
 	qSchemaAdd       = stmt("schema step", `insert into schema_version (version, name) values ($1, $2)`)
 	qSchemaOldest    = stmt("oldest schema", `select name from schema_version where version = -1`)
 	qSchemaOldestRow = stmt("insert oldest schema", `insert into schema_version (version, name) values (-1, $1) on conflict do nothing`)
+	qFillNext        = stmt("next shard to fill", `select name from schema_version where version = -2`)
+	qFillNextRow     = stmt("insert next shard to fill", `insert into schema_version (version, name) values (-2, $1) on conflict do nothing`)
+	qFillNextSet     = stmt("set next shard to fill", `update schema_version set name = $1 where version = -2`)
+	qFillDone        = stmt("filled", `delete from schema_version where version = -2`)
 	qSchemaOldestSet = stmt("set oldest schema", `update schema_version set name = $1 where version = -1`)
 )
 
 // Row N of schema_version is migration N. Row 0 is the lock of those who
-// migrate PostgreSQL; row -1 holds the oldest schema whose programs may serve.
+// migrate PostgreSQL; row -1 holds the oldest schema whose programs may serve,
+// row -2 how far a backfill is.
 const createSchemaVersion = `create table if not exists schema_version (version integer not null primary key, name text not null)`
 
 // schemaVersion is the number of migrations that ran; 0 for a new database.
@@ -80,7 +86,7 @@ const StepDone = "done"
 type manners struct {
 	lock  time.Duration // a step waits no longer than this for a lock, since all others wait behind it
 	pause time.Duration // until the next try
-	batch int64         // rows of one transaction of a backfill
+	batch int64         // rows that one transaction of a backfill is to change, about
 	rest  time.Duration // between two of them: others want to write too
 }
 
@@ -156,8 +162,8 @@ func openMigrator(ctx context.Context, dsn string, how manners, progress func(st
 
 // end closes the connection; a step that ctx ended says so.
 func (m *migrator) end(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil {
-		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	if cause := context.Cause(ctx); err != nil && cause != nil && !errors.Is(err, cause) {
+		err = fmt.Errorf("%w: %w", cause, err)
 	}
 	if cerr := m.c.close(); err == nil && cerr != nil {
 		err = fmt.Errorf("close database: %w", cerr)
@@ -169,6 +175,9 @@ func (m *migrator) end(ctx context.Context, err error) error {
 // holds none, so that those who waited behind it pass.
 func (m *migrator) insist(ctx context.Context, what string, fn func() error) error {
 	for try := 2; ; try++ {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		err := fn()
 		if !errors.Is(err, ErrBusy) || m.lost() || ctx.Err() != nil {
 			return err
@@ -288,36 +297,62 @@ func (m *migrator) note(done []migration) error {
 	return err
 }
 
+// maxSlices is how many transactions the rows of a shard are filled in at
+// most: slices of equal width of their random ids.
+const maxSlices = 256
+
+// slice is the range of ids, from included, of the i-th of n slices.
+func slice(i, n int) (from, to []byte) {
+	width := maxSlices / n
+	from, to = []byte{byte(i * width)}, bytes.Repeat([]byte{0xff}, 32)
+	if i < n-1 {
+		to = []byte{byte((i + 1) * width)}
+	}
+	return from, to
+}
+
 // backfill runs the statement of the last of done on shard after shard, a
-// batch at a time, each in a transaction of its own: rows are locked for
-// milliseconds. It finds only rows it has not changed yet, and so goes on
-// where a killed one stopped.
+// slice at a time, each in a transaction of its own: rows are locked for
+// milliseconds. Slices are made wider where they hold few rows. Row -2 of
+// schema_version is the shard that a killed one goes on with.
 func (m *migrator) backfill(ctx context.Context, done []migration) error {
 	const report = model.Shards / 16
 	name := done[len(done)-1].name
 	fill := &cursor{c: m.c, q: &query{name: name, sql: done[len(done)-1].script, idx: len(queries)}}
 	defer fill.reset()
-	rows := int64(0)
-	for sk := int64(0); sk < model.Shards; {
-		var n int64
-		if err := m.insist(ctx, name, func() (err error) {
-			n, err = m.batch(ctx, fill, int64(len(done)), sk)
-			return err
-		}); err != nil {
-			return err
-		}
-		if rows += n; n < m.how.batch {
-			if sk++; sk%report == 0 {
-				m.told(name, fmt.Sprintf("%d rows, %d %% of the shards", rows, 100*sk/model.Shards))
+	sk, err := m.fillFrom()
+	slices, rows := maxSlices, int64(0)
+	for ; sk < model.Shards && err == nil; sk++ {
+		before := rows
+		for i := 0; i < slices && err == nil; i++ {
+			err = m.insist(ctx, name, func() error {
+				n, err := m.batch(ctx, fill, len(done)-1, sk, i, slices)
+				rows += n
+				return err
+			})
+			if err == nil && rows > before && !sleep(ctx, m.how.rest) {
+				err = context.Cause(ctx)
 			}
 		}
-		if n > 0 && !sleep(ctx, m.how.rest) {
-			return context.Cause(ctx)
+		switch each := (rows - before) / int64(slices); {
+		case each > m.how.batch && slices < maxSlices:
+			slices *= 2
+		case 4*each < m.how.batch && slices > 1:
+			slices /= 2
 		}
+		if err == nil && (sk+1)%report == 0 {
+			m.told(name, fmt.Sprintf("%d rows, %d %% of the shards", rows, 100*(sk+1)/model.Shards))
+		}
+	}
+	if err != nil {
+		return err
 	}
 	return m.insist(ctx, name, func() error {
 		return m.inTx(ctx, func() error {
-			if err := m.stillAt(int64(len(done)) - 1); err != nil {
+			if err := m.stillAt(len(done) - 1); err != nil {
+				return err
+			}
+			if _, err := m.c.on(qFillDone).exec(); err != nil {
 				return err
 			}
 			return m.note(done)
@@ -326,30 +361,60 @@ func (m *migrator) backfill(ctx context.Context, done []migration) error {
 }
 
 // stillAt is errRollback when another node was faster.
-func (m *migrator) stillAt(version int64) error {
+func (m *migrator) stillAt(version int) error {
 	v, err := schemaVersion(m.c)
-	if err == nil && v != version {
+	if err == nil && v != int64(version) {
 		err = errRollback
 	}
 	return err
 }
 
-// batch changes up to how.batch rows of a shard, and says how many.
-func (m *migrator) batch(ctx context.Context, fill *cursor, version, sk int64) (n int64, err error) {
+// batch fills the i-th of n slices of a shard, and says how many rows it changed.
+func (m *migrator) batch(ctx context.Context, fill *cursor, version int, sk int64, i, n int) (changed int64, err error) {
 	err = m.inTx(ctx, func() error {
-		if err := m.stillAt(version - 1); err != nil {
+		if err := m.stillAt(version); err != nil {
 			return err
 		}
 		if fill.arg, fill.err = 0, nil; fill.s == nil {
 			fill.s, fill.err = m.c.link.prepare(fill.q)
 		}
-		changed, err := fill.int(sk).int(m.how.batch).exec()
-		if n = int64(changed); err == nil && n == 0 {
+		from, to := slice(i, n)
+		rows, err := fill.int(sk).bytes(from).bytes(to).exec()
+		if err != nil {
+			return err
+		}
+		changed = int64(rows)
+		switch note := i == n-1 && (sk%16 == 15 || n > 1); {
+		case note:
+			return m.fillNext(sk + 1)
+		case rows == 0:
 			return errRollback
 		}
+		return nil
+	})
+	if err != nil {
+		changed = 0
+	}
+	return changed, err
+}
+
+// fillFrom is the shard to go on with.
+func (m *migrator) fillFrom() (sk int64, err error) {
+	_, err = m.c.on(qFillNext).first(func(u *cursor) error {
+		sk, err = strconv.ParseInt(u.rText(), 10, 64)
 		return err
 	})
-	return n, err
+	return sk, err
+}
+
+// fillNext notes the shard to go on with.
+func (m *migrator) fillNext(sk int64) error {
+	next := strconv.FormatInt(sk, 10)
+	if n, err := m.c.on(qFillNextSet).text(next).exec(); err != nil || n == 1 {
+		return err
+	}
+	_, err := m.c.on(qFillNextRow).text(next).exec()
+	return err
 }
 
 // liteGround is a SQLite file: whoever migrates it is the only one to write.

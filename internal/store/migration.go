@@ -14,8 +14,8 @@ import (
 // It begins with its reason. A line of its own may say how it is run:
 //
 //	-- run: online     only "create index", built on PostgreSQL while others write
-//	-- run: in batches one statement, run again and again: $1 is the shard, $2 how many
-//	                   rows; it must leave alone what it has done
+//	-- run: in batches one statement, run for every shard $1 and ranges of ids from $2
+//	                   to below $3, more than once if need be
 //	-- oldest: N       programs that know fewer than N migrations may not serve any more
 //
 //go:embed migrations/*.sql
@@ -87,8 +87,8 @@ func parseMigration(name, script string) (migration, error) {
 	switch {
 	case m.kind == online && slices.ContainsFunc(statements, bad):
 		return m, fmt.Errorf("migration %s: an online step creates indexes only", name)
-	case m.kind == inBatches && (len(statements) != 1 || !strings.Contains(statements[0], "$2")):
-		return m, fmt.Errorf("migration %s: a step in batches is one statement with $1 and $2", name)
+	case m.kind == inBatches && (len(statements) != 1 || !strings.Contains(statements[0], "$3")):
+		return m, fmt.Errorf("migration %s: a step in batches is one statement with $1, $2 and $3", name)
 	case m.kind == inBatches:
 		m.script = statements[0]
 	}
