@@ -34,10 +34,11 @@ time and goes on where it was stopped. An empty database takes seconds. While
 the rows of a filled one are copied nobody can write to it: stop all nodes,
 else it refuses.
 
---citus-shards is how many pieces there are: Citus moves whole pieces, so it is
-also the most machines that can ever share the sessions (alter_distributed_table
-changes it by copying everything). 64 is for up to some billions of sessions;
-users are of 4,096 shard values, of which a piece has about 64.`
+--citus-shards is how many pieces there are: Citus moves whole pieces between
+machines, so it is also the most machines that can share the sessions, and is
+changed later only by copying everything (alter_distributed_table). Users have
+4,096 shard values: of 64 pieces the largest is a fifth above the average, of
+128 a half.`
 
 func newMigrate(a *app) *cobra.Command {
 	var citus bool

@@ -10,12 +10,14 @@ import (
 
 // What a session takes on PostgreSQL with default settings, tables and
 // indexes, and what a rotation writes to its log: new, after rounds in which
-// every session was rotated once, in no order, and after a vacuum. The figures
+// every session was rotated once, in no order, after a vacuum, and when every
+// page is the first of its kind since a checkpoint. The figures
 // of docs/operations.md are LATCHKEY_BENCH_SESSIONS=200000 of it.
 func BenchmarkSessionBytes_Postgres(b *testing.B) {
 	n := benchSessions()
 	for b.Loop() {
-		s := openAt(b, pgtest.New(b).DSN("postgres"))
+		server := pgtest.New(b)
+		s := openAt(b, server.DSN("postgres"))
 		fillUsers(b, s, n)
 		all := fillSessions(b, s, n)
 		perSession := func(metric string) {
@@ -39,6 +41,19 @@ func BenchmarkSessionBytes_Postgres(b *testing.B) {
 		perSession("B/vacuumed")
 		rotateAll(b, s, all)
 		perSession("B/round-after-vacuum")
+		// Of sessions far from each other every page is new since the checkpoint.
+		for i, compression := range []string{"off", "lz4"} {
+			if err := server.Set(b.Context(), "wal_compression", compression); err != nil {
+				b.Fatal(err)
+			}
+			if err := pgtest.Exec(b.Context(), server.DSN("postgres"), "checkpoint"); err != nil {
+				b.Fatal(err)
+			}
+			s.db.(*pgDB).pool.Reset()
+			from, some := askPostgres(b, s, wal), all[i*n/2:][:n/200]
+			rotateAll(b, s, some)
+			b.ReportMetric(float64(askPostgres(b, s, wal)-from)/float64(len(some)), "WAL/cold-compression-"+compression)
+		}
 		s.db.(*pgDB).pool.Reset() // a connection reports its counts when it ends
 		b.ReportMetric(float64(askPostgres(b, s, `select 100 * n_tup_hot_upd / n_tup_upd from pg_stat_user_tables where relid = 'client_session'::regclass`)), "%HOT")
 	}
