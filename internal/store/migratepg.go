@@ -47,7 +47,7 @@ func openPgGround(ctx context.Context, dsn string, how manners) (*pgGround, erro
 	if g.c, err = g.connect(ctx); err != nil {
 		return nil, err
 	}
-	err = makeSchemaLock(g.c)
+	err = makeSchemaVersion(g.c)
 	if err == nil {
 		g.citus, err = isDistributed(g.c)
 	}
@@ -75,20 +75,16 @@ func (g *pgGround) connect(ctx context.Context) (*conn, error) {
 	return newConn(l, nil, nil), nil
 }
 
-// makeSchemaLock makes the table of versions and its row 0. Two nodes that
-// make the table at once are told so by the catalogue; then it is there.
-func makeSchemaLock(c *conn) error {
+// makeSchemaVersion makes the table of versions. Two nodes that make it at
+// once are told so by the catalogue; then it is there.
+func makeSchemaVersion(c *conn) error {
 	var err error
 	for range 3 {
 		if err = c.link.script(createSchemaVersion); err == nil {
-			break
+			return nil
 		}
 	}
-	if err != nil {
-		return fmt.Errorf("table of schema versions: %w", c.link.classify(err))
-	}
-	_, err = c.on(qSchemaLockRow).text("lock").exec()
-	return err
+	return fmt.Errorf("table of schema versions: %w", c.link.classify(err))
 }
 
 // begin is refused after how.lock when another node migrates. A node that
@@ -98,10 +94,22 @@ func (g *pgGround) begin(context.Context) error {
 	if err := g.c.command("begin"); err != nil {
 		return err
 	}
-	_, err := g.c.on(qSchemaLock).text("lock").exec()
+	err := g.lock()
 	g.behind = err != nil
 	if err != nil && g.c.inTx() && !g.c.link.(*pgLink).lost {
 		return errors.Join(err, g.c.command("rollback"))
+	}
+	return err
+}
+
+// lock takes row 0, which is made by the first who migrates.
+func (g *pgGround) lock() error {
+	n, err := g.c.on(qSchemaLock).text("lock").exec()
+	if err != nil || n == 1 {
+		return err
+	}
+	if n, err = g.c.on(qSchemaLockRow).text("lock").exec(); err == nil && n == 0 {
+		err = &dbError{outcome: again, err: errors.New("another node was faster")}
 	}
 	return err
 }
