@@ -250,7 +250,7 @@ func (m *migrator) inTx(ctx context.Context, fn func() error) error {
 	if err == nil {
 		return m.c.command("commit")
 	}
-	if err == errRollback {
+	if errors.Is(err, errRollback) {
 		err = nil
 	}
 	if m.c.inTx() && !m.lost() {

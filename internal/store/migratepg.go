@@ -137,17 +137,14 @@ func (g *pgGround) buildIndexes(ctx context.Context, m *migration) (bool, error)
 	if err != nil {
 		return false, err
 	}
-	defer c.close()
 	// It waits for old transactions, and nobody for it.
-	if err := c.link.script("set lock_timeout = 0"); err != nil {
-		return false, c.link.classify(err)
-	}
-	for _, s := range m.statements() {
-		if err := buildIndex(c, s); err != nil {
-			return false, err
+	err = c.link.classify(c.link.script("set lock_timeout = 0"))
+	for _, statement := range m.statements() {
+		if err == nil {
+			err = buildIndex(c, statement)
 		}
 	}
-	return true, nil
+	return err == nil, errors.Join(err, c.close())
 }
 
 // buildIndex makes a "create index" concurrently, unless it is there.

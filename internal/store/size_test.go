@@ -50,7 +50,11 @@ func BenchmarkSessionBytes_Postgres(b *testing.B) {
 				b.Fatal(err)
 			}
 			s.db.(*pgDB).pool.Reset()
-			from, some := askPostgres(b, s, wal), all[i*n/2:][:n/200]
+			var some []*model.ClientSession
+			for j := i; j < n; j += 100 {
+				some = append(some, all[j])
+			}
+			from := askPostgres(b, s, wal)
 			rotateAll(b, s, some)
 			b.ReportMetric(float64(askPostgres(b, s, wal)-from)/float64(len(some)), "WAL/cold-compression-"+compression)
 		}

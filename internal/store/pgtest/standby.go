@@ -2,6 +2,7 @@ package pgtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -49,21 +50,17 @@ func (s *Server) startStandby() (*Server, error) {
 func (s *Server) waitForStandby(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
+	if err := s.Set(ctx, "synchronous_standby_names", "*"); err != nil {
+		return err
+	}
 	c, err := pgx.Connect(ctx, s.DSN("postgres"))
 	if err != nil {
 		return err
 	}
-	defer c.Close(context.Background())
-	if err := s.Set(ctx, "synchronous_standby_names", "*"); err != nil {
-		return err
+	for state := ""; state != "sync" && err == nil; {
+		err = c.QueryRow(ctx, "select coalesce((select sync_state from pg_stat_replication limit 1), '')").Scan(&state)
 	}
-	for state := ""; state != "sync"; {
-		err := c.QueryRow(ctx, "select coalesce((select sync_state from pg_stat_replication limit 1), '')").Scan(&state)
-		if err != nil {
-			return fmt.Errorf("standby is %q: %w", state, err)
-		}
-	}
-	return nil
+	return errors.Join(err, c.Close(context.Background()))
 }
 
 // Set changes a setting of the running server; its connections hear of it
