@@ -98,7 +98,7 @@ type citusTable struct {
 // citusTables reads what is distributed of the tables named, in their order.
 func citusTables(c *conn, names []string) ([]citusTable, error) {
 	rows, err := askPg(c, fmt.Sprintf(`select c.relname, exists (select 1 from pg_attribute a where a.attrelid = c.oid and a.attname = 'sk' and not a.attisdropped),
- coalesce(p.partmethod::text, ''), coalesce(p.repmodel::text, ''), coalesce(column_to_column_name(p.logicalrelid, p.partkey), ''),
+ coalesce(p.partmethod::text, ''), coalesce(p.repmodel::text, ''), coalesce(case when p.partkey is not null then column_to_column_name(p.logicalrelid, p.partkey) end, ''),
  coalesce(p.colocationid, 0), pg_table_size(c.oid)
  from pg_class c left join pg_dist_partition p on p.logicalrelid = c.oid
  where c.relkind = 'r' and c.relnamespace = to_regnamespace(current_schema()) and c.relname in ('%s')`, strings.Join(names, "', '")))
