@@ -31,7 +31,14 @@ func openEngine(t testing.TB, engine string) *Store {
 	case "shards":
 		dsn = pgtest.SpannedSchema(t, servers[0], servers[1:], migrate)
 	case "citus":
-		dsn = pgtest.CitusSchema(t, dsn, migrate)
+		dsn = pgtest.Schema(t, dsn)
+		err := migrate(dsn)
+		if err == nil {
+			_, err = Distribute(t.Context(), dsn, DefaultCitusShards, nil)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	default:
 		t.Fatalf("%s=%q", engineEnv, engine)
 	}

@@ -40,8 +40,10 @@ func openAt(t testing.TB, dsn string) *Store {
 	return s
 }
 
-// beginLite opens the transaction of a migration of SQLite.
-func beginLite(c *conn) func() error { return func() error { return beginWrite(c, untilApplied) } }
+// liteMigrator migrates a connection to SQLite.
+func liteMigrator(c *conn) *migrator {
+	return &migrator{c: c, ground: liteGround{c}, how: usualManners, told: func(string, string) {}}
+}
 
 // testUUID is the n-th of a fixed row of ids.
 func testUUID(n int) string {

@@ -31,7 +31,7 @@ func openLite(s *Store, path string, o Options) (*liteDB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSchema(c); err != nil {
+	if err := s.checkSchema(c); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
 	n := o.ReadConns

@@ -19,7 +19,8 @@ type Store struct {
 // Open opens a database; dsn is "sqlite:PATH" or "postgres://…" as pgx reads
 // it (several hosts, target_session_attrs, pool_max_conns). A missing SQLite
 // directory is made with mode 0700, a missing file with 0600. It does not
-// migrate: ErrSchemaOld (also of a new, empty database) and ErrSchemaNew.
+// migrate: ErrSchemaOld (also of a new, empty database) and ErrSchemaNew, when a
+// newer schema does not serve this program any more.
 func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -44,6 +45,16 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// checkSchema is checkSchema of this program's migrations. A newer schema that
+// it may serve is logged.
+func (s *Store) checkSchema(c *conn) error {
+	version, err := checkSchema(c, migrations)
+	if err == nil && version > int64(len(migrations)) {
+		s.log.Warn("the database's schema is newer than this program, which may serve it until it is replaced", "schema", version, "program", len(migrations))
+	}
+	return err
 }
 
 // OpenAndMigrate is Migrate and Open.

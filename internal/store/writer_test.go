@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -315,7 +316,7 @@ func TestOpen_Schema(t *testing.T) {
 		}
 	}
 	var names []string
-	n, err := Migrate(t.Context(), "sqlite:"+path, o, func(name string) { names = append(names, name) })
+	n, err := Migrate(t.Context(), "sqlite:"+path, o, func(step, news string) { names = append(names, step+" "+news) })
 	if err != nil || n != len(migrations) || len(names) != n {
 		t.Errorf("migrate: %d, %v, %v", n, names, err)
 	}
@@ -328,6 +329,15 @@ func TestOpen_Schema(t *testing.T) {
 	}
 	mustWrite(t, s, func(tx *Tx) error {
 		_, err := tx.c.on(qSchemaAdd).int(int64(len(migrations) + 1)).text("from the future").exec()
+		return err
+	})
+	again, err := Open(t.Context(), "sqlite:"+path, o)
+	if err != nil {
+		t.Fatalf("newer database that serves this program: %v", err)
+	}
+	again.Close()
+	mustWrite(t, s, func(tx *Tx) error {
+		_, err := tx.c.on(qSchemaOldestSet).text(strconv.Itoa(len(migrations) + 1)).exec()
 		return err
 	})
 	s.Close()
@@ -358,12 +368,12 @@ func TestMigrate_OneFileIsAllOrNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.close()
-	good := migration{"0001_good", "create table a (x integer);\ncreate table b (x integer);"}
-	bad := migration{"0002_bad", "create table c (x integer); create table a (x integer);"}
-	if _, err := migrateOne(c, beginLite(c), []migration{good, bad}); err != nil {
+	good := migration{name: "0001_good", script: "create table a (x integer);\ncreate table b (x integer);"}
+	bad := migration{name: "0002_bad", script: "create table c (x integer); create table a (x integer);"}
+	if _, err := liteMigrator(c).step(t.Context(), []migration{good, bad}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := migrateOne(c, beginLite(c), []migration{good, bad}); err == nil {
+	if _, err := liteMigrator(c).step(t.Context(), []migration{good, bad}); err == nil {
 		t.Fatal("bad migration ran")
 	}
 	if v, err := schemaVersion(c); err != nil || v != 1 {
