@@ -116,7 +116,7 @@ func openPostgres(ctx context.Context, s *Store, dsn string, o Options) (*pgDB, 
 	if d.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return nil, err
 	}
-	if err := d.read(ctx, checkSchema); err != nil {
+	if err := d.read(ctx, func(c *conn) error { return checkReady(c, o) }); err != nil {
 		d.pool.Close()
 		return nil, fmt.Errorf("open database: %w", err)
 	}
@@ -210,18 +210,37 @@ func (d *pgDB) readLong(ctx context.Context, fn func(c *conn) error) error {
 }
 
 func (d *pgDB) readOnce(ctx context.Context, fn func(c *conn) error) error {
-	return d.readUntil(ctx, func(c *conn) error {
-		undo := c.link.interruptible(ctx)
-		defer undo()
-		if err := c.command("begin isolation level repeatable read read only"); err != nil {
+	return d.readUntil(ctx, func(c *conn) error { return snapshot(ctx, c, nil, fn) })
+}
+
+// readAll has no limits of time: what it reads is large, and may be written
+// to somebody slow.
+func (d *pgDB) readAll(ctx context.Context, fn func(c *conn) error) error {
+	err := ctx.Err()
+	if err == nil {
+		patient := []string{"set local statement_timeout = 0", "set local idle_in_transaction_session_timeout = 0"}
+		err = d.onConn(ctx, func(c *conn) error { return snapshot(ctx, c, patient, fn) })
+	}
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// snapshot runs fn in a transaction that reads as of one moment.
+func snapshot(ctx context.Context, c *conn, settings []string, fn func(c *conn) error) error {
+	undo := c.link.interruptible(ctx)
+	defer undo()
+	for _, sql := range append([]string{"begin isolation level repeatable read read only"}, settings...) {
+		if err := c.command(sql); err != nil {
 			return err
 		}
-		err := fn(c)
-		if c.inTx() {
-			err = errors.Join(err, c.command("rollback"))
-		}
-		return err
-	})
+	}
+	err := fn(c)
+	if c.inTx() {
+		err = errors.Join(err, c.command("rollback"))
+	}
+	return err
 }
 
 func (d *pgDB) readUntil(ctx context.Context, fn func(c *conn) error) error {
