@@ -178,9 +178,9 @@ func openImport(t *testing.T, dsn string) *Store {
 }
 
 // checkedID is the id of an export that is whole.
-func checkedID(t *testing.T, s *Store, export []byte) string {
+func checkedID(t *testing.T, export []byte) string {
 	t.Helper()
-	id, err := s.CheckExport(t.Context(), bytes.NewReader(export), nil)
+	id, err := CheckExport(t.Context(), testOptions.InstanceKey, bytes.NewReader(export), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -270,14 +270,14 @@ func TestImport_GoesOnWhereItWas(t *testing.T) {
 	other := exported(t, from)
 
 	to := openImport(t, dsn)
-	id := checkedID(t, to, export)
+	id := checkedID(t, export)
 	if _, err := to.Import(t.Context(), cutReader(export, len(export)*2/3), ImportOptions{ID: id}); !errors.Is(err, errCut) {
 		t.Fatal(err)
 	}
 	if s, err := Open(t.Context(), dsn, testOptions); !errors.Is(err, ErrHalfImported) {
 		t.Fatalf("Open of half an import = %v, %v", s, err)
 	}
-	if _, err := to.Import(t.Context(), bytes.NewReader(other), ImportOptions{ID: checkedID(t, to, other)}); !errors.Is(err, ErrOtherExport) {
+	if _, err := to.Import(t.Context(), bytes.NewReader(other), ImportOptions{ID: checkedID(t, other)}); !errors.Is(err, ErrOtherExport) {
 		t.Errorf("import of another export = %v", err)
 	}
 	if _, err := to.Import(t.Context(), bytes.NewReader(export), ImportOptions{}); !errors.Is(err, ErrOtherExport) {
@@ -286,12 +286,12 @@ func TestImport_GoesOnWhereItWas(t *testing.T) {
 	// Where commits of several machines are not one, rows may be stored ahead
 	// of the position.
 	setDone(t, to, func(done int64) int64 { return done - 1 })
-	statements := to.Stats().Writes
-	if _, err := to.Import(t.Context(), bytes.NewReader(export), ImportOptions{ID: id}); err != nil {
+	writes, stored := to.Stats().Writes, int64(0)
+	if _, err := to.Import(t.Context(), bytes.NewReader(export), ImportOptions{ID: id, Resumed: func(done int64) { stored = done }}); err != nil {
 		t.Fatal(err)
 	}
-	if n, frames := to.Stats().Writes-statements, int64(countFrames(t, to, export)); n > frames/2 {
-		t.Errorf("going on took %d writes, all the export has %d frames", n, frames)
+	if n, frames := to.Stats().Writes-writes, int64(countFrames(t, to, export)); n > frames/2 || stored == 0 {
+		t.Errorf("going on took %d writes behind %d rows, all the export has %d frames", n, stored, frames)
 	}
 	s := openAt(t, dsn)
 	if !bytes.Equal(exported(t, s), export) {
@@ -335,7 +335,7 @@ func TestImport_OneAtATime(t *testing.T) {
 	from, to := openLiteTest(t), openImport(t, testDSN(t))
 	fillCopy(t, from, copySize)
 	export := exported(t, from)
-	id := checkedID(t, to, export)
+	id := checkedID(t, export)
 	started := false
 	_, err := to.Import(t.Context(), bytes.NewReader(export), ImportOptions{ID: id, Progress: func(int64, int64) {
 		if started {
@@ -396,7 +396,7 @@ func TestCheckExport_FindsDamage(t *testing.T) {
 	export := exported(t, s)
 	check := func(name string, b []byte) {
 		t.Helper()
-		_, err := s.CheckExport(t.Context(), bytes.NewReader(b), nil)
+		_, err := CheckExport(t.Context(), testOptions.InstanceKey, bytes.NewReader(b), nil)
 		if !errors.Is(err, ErrExportDamaged) && !errors.Is(err, ErrExportFormat) && !errors.Is(err, ErrExportKey) && !isSchemaError(err) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -410,9 +410,9 @@ func TestCheckExport_FindsDamage(t *testing.T) {
 	check("cut before its last byte", export[:len(export)-1])
 	check("longer", append(bytes.Clone(export), 0))
 	check("twice", append(bytes.Clone(export), export...))
-	long := append([]byte(copyMagic), frameHeader)
+	long := append([]byte(ExportMagic), frameHeader)
 	check("huge frame", append(long, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f))
-	if checkedID(t, s, export) != checkedID(t, s, exported(t, s)) {
+	if checkedID(t, export) != checkedID(t, exported(t, s)) {
 		t.Error("one content, two ids")
 	}
 }
@@ -451,7 +451,7 @@ func TestCheckExport_WantsItsKeyAndSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer to.Close()
-	if _, err := to.CheckExport(t.Context(), bytes.NewReader(export), nil); !errors.Is(err, ErrExportKey) {
+	if _, err := CheckExport(t.Context(), o.InstanceKey, bytes.NewReader(export), nil); !errors.Is(err, ErrExportKey) {
 		t.Errorf("under another key = %v", err)
 	}
 	if _, err := to.Import(t.Context(), bytes.NewReader(export), ImportOptions{}); !errors.Is(err, ErrExportKey) {
@@ -459,12 +459,12 @@ func TestCheckExport_WantsItsKeyAndSchema(t *testing.T) {
 	}
 	older := newCopyHeader(from.copyKeys, make([]int64, len(copyTables)))
 	older.Schema--
-	if _, err := from.CheckExport(t.Context(), bytes.NewReader(streamOf(t, from, older)), nil); !isSchemaError(err) {
+	if _, err := CheckExport(t.Context(), testOptions.InstanceKey, bytes.NewReader(streamOf(t, from, older)), nil); !isSchemaError(err) {
 		t.Errorf("of an older schema = %v", err)
 	}
 	newer := newCopyHeader(from.copyKeys, make([]int64, len(copyTables)))
 	newer.Format++
-	if _, err := from.CheckExport(t.Context(), bytes.NewReader(streamOf(t, from, newer)), nil); !errors.Is(err, ErrExportFormat) {
+	if _, err := CheckExport(t.Context(), testOptions.InstanceKey, bytes.NewReader(streamOf(t, from, newer)), nil); !errors.Is(err, ErrExportFormat) {
 		t.Errorf("of a newer format = %v", err)
 	}
 }
@@ -575,9 +575,9 @@ func FuzzCheckExport(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(append([]byte(copyMagic+"h"), h...))
+	f.Add(append([]byte(ExportMagic+"h"), h...))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if id, err := s.CheckExport(t.Context(), bytes.NewReader(b), nil); err == nil && !bytes.Equal(b, whole) {
+		if id, err := CheckExport(t.Context(), testOptions.InstanceKey, bytes.NewReader(b), nil); err == nil && !bytes.Equal(b, whole) {
 			t.Errorf("an export nobody wrote is whole: %s", id)
 		}
 	})

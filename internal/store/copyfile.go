@@ -30,7 +30,9 @@ import (
 // text or bytes are their length (uvarint) and themselves. A column that may
 // be null has a byte in front: 0 for null, 1 for a value.
 const (
-	copyMagic  = "LATCHKEY EXPORT\n"
+	// ExportMagic is what every export begins with.
+	ExportMagic = "LATCHKEY EXPORT\n"
+
 	copyFormat = 1
 
 	frameHeader = 'h'
@@ -139,7 +141,7 @@ type copyWriter struct {
 
 func newCopyWriter(w io.Writer, keys copyKeys) (*copyWriter, error) {
 	cw := &copyWriter{w: bufio.NewWriterSize(w, 64<<10), mac: hmac.New(sha256.New, keys.mac)}
-	return cw, cw.put([]byte(copyMagic))
+	return cw, cw.put([]byte(ExportMagic))
 }
 
 func (cw *copyWriter) put(b []byte) error {
@@ -185,11 +187,11 @@ type copyReader struct {
 // *ExportSchemaError, ErrExportDamaged.
 func newCopyReader(r io.Reader, keys copyKeys) (*copyReader, error) {
 	cr := &copyReader{r: bufio.NewReaderSize(r, 64<<10), mac: hmac.New(sha256.New, keys.mac), rows: make([]int64, len(copyTables))}
-	magic := make([]byte, len(copyMagic))
+	magic := make([]byte, len(ExportMagic))
 	if _, err := io.ReadFull(cr.r, magic); err != nil {
 		return nil, notExport(err)
 	}
-	if string(magic) != copyMagic {
+	if string(magic) != ExportMagic {
 		return nil, ErrExportFormat
 	}
 	cr.mac.Write(magic)

@@ -95,8 +95,12 @@ func checkReady(c *conn, o Options) error {
 // of how many rows were read.
 //
 // Errors: ErrExportFormat, ErrExportKey, *ExportSchemaError, ErrExportDamaged.
-func (s *Store) CheckExport(ctx context.Context, r io.Reader, progress func(done, total int64)) (id string, err error) {
-	cr, err := newCopyReader(r, s.copyKeys)
+func CheckExport(ctx context.Context, instanceKey []byte, r io.Reader, progress func(done, total int64)) (id string, err error) {
+	keys, err := newCopyKeys(instanceKey)
+	if err != nil {
+		return "", err
+	}
+	cr, err := newCopyReader(r, keys)
 	if err != nil {
 		return "", err
 	}
@@ -120,6 +124,7 @@ func (s *Store) CheckExport(ctx context.Context, r io.Reader, progress func(done
 // ImportOptions tell Import what it reads.
 type ImportOptions struct {
 	ID       string                  // from CheckExport: an interrupted import goes on where it was; "": r can be read once only
+	Resumed  func(done int64)        // rows the interrupted import had stored; may be nil
 	Progress func(done, total int64) // rows stored, of how many; may be nil
 }
 
@@ -138,7 +143,7 @@ func (s *Store) Import(ctx context.Context, r io.Reader, o ImportOptions) (count
 	if o.ID == "" {
 		o.ID = streamID
 	}
-	im := &importer{s: s, progress: o.Progress, total: cr.header.total()}
+	im := &importer{s: s, resumed: o.Resumed, progress: o.Progress, total: cr.header.total()}
 	if err := im.begin(ctx, o.ID); err != nil {
 		return nil, err
 	}
@@ -162,6 +167,7 @@ type importer struct {
 	s           *Store
 	marker      importMarker // as it is stored
 	skip        int64        // frames that are stored already
+	resumed     func(done int64)
 	progress    func(done, total int64)
 	done, total int64
 	values      []copyValue
@@ -224,6 +230,9 @@ func (im *importer) frame(ctx context.Context, frame int64, rows *copyRows) erro
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if frame == im.skip+1 && im.skip > 0 && im.resumed != nil {
+		im.resumed(im.done)
+	}
 	if frame > im.skip {
 		to := im.marker
 		to.done = frame - 1
@@ -238,7 +247,7 @@ func (im *importer) frame(ctx context.Context, frame int64, rows *copyRows) erro
 		}
 		im.marker = to
 	}
-	if im.done += int64(len(rows.rows)); im.progress != nil {
+	if im.done += int64(len(rows.rows)); im.progress != nil && frame > im.skip {
 		im.progress(im.done, max(im.done, im.total))
 	}
 	return nil
