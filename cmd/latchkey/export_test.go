@@ -313,6 +313,9 @@ func TestExportAll_Refusals(t *testing.T) {
 		{"file exists", []string{"export", "--all", "there"}, exitFailed, "the file exists"},
 		{"no directory", []string{"export", "--all", "none/there"}, exitFailed, "no such file or directory"},
 		{"nothing said", []string{"export", "file"}, exitUsage, "say what to export"},
+		{"both", []string{"export", "--all", "--realm", "demo", "file"}, exitUsage, "say what to export"},
+		{"no such realm", []string{"export", "--realm", "none", "file"}, exitNotFound, `no realm "none"`},
+		{"realm into a file that exists", []string{"export", "--realm", "demo", "there"}, exitFailed, "the file exists"},
 		{"no file", []string{"export", "--all"}, exitUsage, "give the FILE"},
 		{"no database", []string{"export", "--all", "file", "--db", "sqlite:none.db"}, exitNotFound, "no database"},
 		{"another key", []string{"export", "--all", "file", "--instance-key-file", other}, exitFailed, "wrong instance key"},
@@ -345,4 +348,24 @@ func TestWriteFile_FailureLeavesNothing(t *testing.T) {
 	if left, _ := os.ReadDir(dir); err == nil || len(left) > 0 {
 		t.Errorf("writeFile = %v, left %v", err, left)
 	}
+}
+
+// A realm's document, imported elsewhere, is exported as the same document;
+// its users log in there.
+func TestExportRealm_IsImportedAsItWas(t *testing.T) {
+	t.Parallel()
+	dir, _ := demoData(t)
+	there := t.TempDir()
+	first, second := filepath.Join(dir, "demo.json"), filepath.Join(there, "demo.json")
+	if out := must(t, dir, "export", "--realm", "demo", first); !strings.HasPrefix(out, `Exported realm "demo": `) {
+		t.Errorf("export said %q", out)
+	}
+	must(t, there, "import", first)
+	must(t, there, "export", "--realm", "demo", second)
+	sameFile(t, first, second)
+	if out := must(t, there, "export", "--realm", "demo", "-"); !json.Valid([]byte(out)) {
+		t.Error("what is written to standard output is no document")
+	}
+	p := serve(t, there, nil)
+	p.offlineToken(t, "openid offline_access")
 }
