@@ -9,8 +9,6 @@ import (
 // this order: the one list that reading, writing and counting are made of. The
 // first keys columns are the primary key. A type with ? may be null.
 var copyTables = []*copyTable{
-	newCopyTable("realm", 1, "id text, num int, name text, visible int, version int, doc text"),
-	newCopyTable("realm_name", 1, "name text, realm_id text"),
 	newCopyTable("realm_object", 3, "realm_id text, kind text, id text, num int?, name text, doc text, sealed bytes?"),
 	newCopyTable("number", 1, "name text, next int"),
 	newCopyTable("generation", 2, "realm int, client int, gen int, ended_at int, reason text?, ended_by text?"),
@@ -37,6 +35,9 @@ var copyTables = []*copyTable{
  ip text?, error text?, details text?`),
 	newCopyTable("admin_event", 2, `sk int, id bytes, realm int, time_ms int, realm_id text, auth_realm text?, auth_client text?, auth_user text?, ip text?,
  operation text, resource_type text, resource_path text?, representation text?, error text?, details text?`),
+	// Last, because without them nobody serves what the others hold.
+	newCopyTable("realm", 1, "id text, num int, name text, visible int, version int, doc text"),
+	newCopyTable("realm_name", 1, "name text, realm_id text"),
 }
 
 // notCopied are the tables an export leaves out, each with the reason.
