@@ -289,8 +289,12 @@ func TestImportAll_Refusals(t *testing.T) {
 			}
 		})
 	}
-	if r := latchkey(t, dir, "", "import", "--all", at("whole")); r.code != exitFailed || !strings.Contains(r.err, "the database is not empty") {
-		t.Errorf("import into what was exported = %d %s", r.code, r.err)
+	// Nobody is told to remove a database that is in use.
+	for stdin, path := range map[string]string{"": at("whole"), string(whole): "-", string(whole[:9]): "-"} {
+		r := latchkey(t, dir, stdin, "import", "--all", path)
+		if full := len(stdin) != 9; r.code != exitFailed || strings.Contains(r.err, "the database is not empty") != full || strings.Contains(r.err, "remove") {
+			t.Errorf("import of %d bytes at %s into what was exported = %d %s", len(stdin), path, r.code, r.err)
+		}
 	}
 }
 

@@ -124,6 +124,7 @@ func CheckExport(ctx context.Context, instanceKey []byte, r io.Reader, progress 
 // ImportOptions tell Import what it reads.
 type ImportOptions struct {
 	ID       string                  // from CheckExport: an interrupted import goes on where it was; "": r can be read once only
+	Begun    func()                  // the database is marked: it is of no use until an import is done; may be nil
 	Resumed  func(done int64)        // rows the interrupted import had stored; may be nil
 	Progress func(done, total int64) // rows stored, of how many; may be nil
 }
@@ -146,6 +147,9 @@ func (s *Store) Import(ctx context.Context, r io.Reader, o ImportOptions) (count
 	im := &importer{s: s, resumed: o.Resumed, progress: o.Progress, total: cr.header.total()}
 	if err := im.begin(ctx, o.ID); err != nil {
 		return nil, err
+	}
+	if o.Begun != nil {
+		o.Begun()
 	}
 	for frame := int64(1); ; frame++ {
 		rows, err := cr.next()
