@@ -163,6 +163,9 @@ func (s *Store) Import(ctx context.Context, r io.Reader, o ImportOptions) (count
 			return nil, err
 		}
 	}
+	if o.ID != streamID && o.ID != hex.EncodeToString(cr.last) { // it changed since it was checked
+		return nil, ErrOtherExport
+	}
 	return im.finish(ctx, cr.rows)
 }
 

@@ -90,6 +90,21 @@ func countFrames(t *testing.T, s *Store, export []byte) (n int) {
 	return n
 }
 
+// A file that is another one by the time it is imported opens no database.
+func TestImport_OfAFileThatChanged(t *testing.T) {
+	t.Parallel()
+	from, dsn := openLiteTest(t), testDSN(t)
+	id := checkedID(t, exported(t, from))
+	fillUsers(t, from, 3)
+	to := openImport(t, dsn)
+	if _, err := to.Import(t.Context(), bytes.NewReader(exported(t, from)), ImportOptions{ID: id}); !errors.Is(err, ErrOtherExport) {
+		t.Errorf("import = %v", err)
+	}
+	if _, err := Open(t.Context(), dsn, testOptions); !errors.Is(err, ErrHalfImported) {
+		t.Errorf("Open = %v", err)
+	}
+}
+
 // Of two imports of one export the one that began last goes on.
 func TestImport_OneAtATime(t *testing.T) {
 	t.Parallel()
