@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"net/http"
 	"os"
 	"strings"
@@ -25,13 +24,7 @@ func TestServe_TwoNodesOnPostgreSQL(t *testing.T) {
 	}
 	node := func() *process {
 		t.Helper()
-		p := serve(t, dir, nil, "--db", dsn, "--public-url", "http://localhost:8080", "--demo")
-		var ready struct{ Listen string }
-		if err := json.Unmarshal([]byte(p.line(t, p.log, `"msg":"ready"`)), &ready); err != nil {
-			t.Fatal(err)
-		}
-		p.url = "http://" + ready.Listen // both have the issuer of --public-url
-		return p
+		return serveIssuer(t, dir, "--db", dsn, "--demo")
 	}
 	a, b := node(), node()
 	token := a.offlineToken(t, "openid offline_access").text("refresh_token")

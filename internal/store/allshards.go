@@ -74,3 +74,13 @@ var (
 	qAdminEventsDown = stmt("admin events, newest first", adminEventSelect+` order by e.time_ms desc, e.id desc limit $11 offset $12 `+allShards)
 	qAdminEventsUp   = stmt("admin events, oldest first", adminEventSelect+` order by e.time_ms, e.id limit $11 offset $12 `+allShards)
 )
+
+// What an export and an import read of each table (copytable.go).
+
+func stmtExport(t *copyTable) *query { return stmt("export "+t.name, t.readSQL()+` `+allShards) }
+
+func stmtCount(t *copyTable) *query {
+	return stmt("rows of "+t.name, `select count(*) from `+t.name+` `+allShards)
+}
+
+func stmtAny(t *copyTable) *query { return stmt("any row of "+t.name, t.anySQL()+` `+allShards) }

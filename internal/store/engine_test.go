@@ -18,8 +18,8 @@ const (
 	dsnEnv    = "LATCHKEY_STORE_DSN"
 )
 
-// openEngine opens a store in a schema of its own.
-func openEngine(t testing.TB, engine string) *Store {
+// engineDSN is a schema of its own.
+func engineDSN(t testing.TB, engine string) string {
 	t.Helper()
 	dsn, migrate := os.Getenv(dsnEnv), func(dsn string) error {
 		_, err := Migrate(t.Context(), dsn, testOptions, nil)
@@ -42,7 +42,7 @@ func openEngine(t testing.TB, engine string) *Store {
 	default:
 		t.Fatalf("%s=%q", engineEnv, engine)
 	}
-	return openAt(t, dsn)
+	return dsn
 }
 
 func TestStore_OnPostgreSQL(t *testing.T) {

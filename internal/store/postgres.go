@@ -116,7 +116,7 @@ func openPostgres(ctx context.Context, s *Store, dsn string, o Options) (*pgDB, 
 	if d.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return nil, err
 	}
-	if err := d.read(ctx, s.checkSchema); err != nil {
+	if err := d.read(ctx, func(c *conn) error { return s.checkReady(c, o) }); err != nil {
 		d.pool.Close()
 		return nil, fmt.Errorf("open database: %w", err)
 	}
@@ -206,21 +206,6 @@ func (d *pgDB) readLong(ctx context.Context, fn func(c *conn) error) error {
 		undo := c.link.interruptible(ctx)
 		defer undo()
 		return fn(c)
-	})
-}
-
-func (d *pgDB) readOnce(ctx context.Context, fn func(c *conn) error) error {
-	return d.readUntil(ctx, func(c *conn) error {
-		undo := c.link.interruptible(ctx)
-		defer undo()
-		if err := c.command("begin isolation level repeatable read read only"); err != nil {
-			return err
-		}
-		err := fn(c)
-		if c.inTx() {
-			err = errors.Join(err, c.command("rollback"))
-		}
-		return err
 	})
 }
 

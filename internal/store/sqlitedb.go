@@ -22,7 +22,7 @@ type liteDB struct {
 	writer  *writer
 }
 
-// openLite opens the file; ErrSchemaOld, ErrSchemaNew.
+// openLite opens the file; the errors of checkReady.
 func openLite(s *Store, path string, o Options) (*liteDB, error) {
 	if err := createFile(path); err != nil {
 		return nil, err
@@ -31,7 +31,7 @@ func openLite(s *Store, path string, o Options) (*liteDB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkSchema(c); err != nil {
+	if err := s.checkReady(c, o); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
 	n := o.ReadConns
@@ -82,6 +82,10 @@ func (d *liteDB) readOnce(ctx context.Context, fn func(c *conn) error) error {
 		}
 		return err
 	})
+}
+
+func (d *liteDB) readAll(ctx context.Context, fn func(c *conn) error) error {
+	return d.readOnce(ctx, fn)
 }
 
 func (d *liteDB) write(ctx context.Context, fn func(tx *Tx) error) error {

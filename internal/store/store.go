@@ -11,6 +11,7 @@ import (
 type Store struct {
 	db         database
 	seal       sealer
+	copyKeys   copyKeys
 	log        *slog.Logger
 	statements atomic.Int64
 	scopes     scopeTexts
@@ -20,7 +21,8 @@ type Store struct {
 // it (several hosts, target_session_attrs, pool_max_conns). A missing SQLite
 // directory is made with mode 0700, a missing file with 0600. It does not
 // migrate: ErrSchemaOld (also of a new, empty database) and ErrSchemaNew, when a
-// newer schema does not serve this program any more.
+// newer schema does not serve this program any more. ErrHalfImported while an
+// import of everything into it is not finished.
 func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -29,7 +31,11 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{seal: sl, log: o.Log}
+	keys, err := newCopyKeys(o.InstanceKey)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{seal: sl, copyKeys: keys, log: o.Log}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

@@ -8,10 +8,11 @@ import (
 
 // Options configure a Store.
 type Options struct {
-	InstanceKey []byte            // 32 bytes: AES-256-GCM key of sealed columns; required
-	ReadConns   int               // most read connections; 0 means 4. PostgreSQL: all connections; 0 means pool_max_conns of the DSN, else 4 a CPU
-	Log         *slog.Logger      // nil: nothing is logged
-	OnStatement func(kind string) // called with "select", "insert", "update", "delete" or "commit" as each is run, from many goroutines; may be nil
+	InstanceKey  []byte            // 32 bytes: AES-256-GCM key of sealed columns; required
+	ReadConns    int               // most read connections; 0 means 4. PostgreSQL: all connections; 0 means pool_max_conns of the DSN, else 4 a CPU
+	Log          *slog.Logger      // nil: nothing is logged
+	HalfImported bool              // opens also a database whose import is not finished, for Import
+	OnStatement  func(kind string) // called with "select", "insert", "update", "delete" or "commit" as each is run, from many goroutines; may be nil
 }
 
 // Stats is what an operator wants to see of a Store.
