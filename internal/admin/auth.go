@@ -42,6 +42,10 @@ func (a *API) authenticate(r *http.Request, base string) (*actor, error) {
 	if raw == "" || len(raw) > maxToken {
 		return nil, errUnauthorized
 	}
+	// What another node acknowledged is there for the next request at this one.
+	if err := a.Realms.Newest(r.Context()); err != nil {
+		return nil, err
+	}
 	snap, err := a.issuer(r, raw, base)
 	if err != nil {
 		return nil, err

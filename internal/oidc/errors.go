@@ -61,7 +61,19 @@ func (q *request) wire(err error, offline bool) error {
 			return web.OAuthError(r.status, r.code, text)
 		}
 	}
-	if errors.Is(err, credential.ErrBusy) || errors.Is(err, store.ErrBusy) || errors.Is(err, store.ErrUnknown) {
+	return unavailable(err)
+}
+
+// unavailable is 503 with Retry-After for what may go well a moment later: the
+// database or the hasher cannot serve now. All else passes.
+func unavailable(err error) error {
+	var known *web.Error
+	switch {
+	case err == nil, errors.As(err, &known):
+		return err
+	case errors.Is(err, store.ErrReadOnly):
+		return web.TakesNoWrites(err)
+	case errors.Is(err, credential.ErrBusy), errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrUnknown), errors.Is(err, store.ErrClosed):
 		return web.Overloaded(err)
 	}
 	return err
