@@ -140,7 +140,7 @@ func wire(err error) error {
 	case errors.As(err, &config):
 		return web.ErrorMessage(http.StatusBadRequest, config.Message)
 	case errors.Is(err, store.ErrReadOnly):
-		return web.TakesNoWrites(err)
+		return web.TakesNoWrites()
 	case errors.Is(err, credential.ErrBusy), errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrUnknown), errors.Is(err, store.ErrClosed):
 		return web.Overloaded(err)
 	}

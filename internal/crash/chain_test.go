@@ -48,6 +48,7 @@ type answer struct {
 	Refresh     string `json:"refresh_token"`
 	Session     string `json:"session_state"`
 	ExpiresIn   int64  `json:"expires_in"`
+	Active      bool   `json:"active"`
 	Error       string `json:"error"`
 	Description string `json:"error_description"`
 }

@@ -89,6 +89,18 @@ func (o *output) says(text string) bool {
 	return bytes.Contains(o.buf.Bytes(), []byte(text))
 }
 
+// lines counts the lines that hold a text.
+func (o *output) lines(text string) (n int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for line := range bytes.Lines(o.buf.Bytes()) {
+		if bytes.Contains(line, []byte(text)) {
+			n++
+		}
+	}
+	return n
+}
+
 // process is one run of the server.
 type process struct {
 	cmd        *exec.Cmd

@@ -72,7 +72,7 @@ func unavailable(err error) error {
 	case err == nil, errors.As(err, &known):
 		return err
 	case errors.Is(err, store.ErrReadOnly):
-		return web.TakesNoWrites(err)
+		return web.TakesNoWrites()
 	case errors.Is(err, credential.ErrBusy), errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrUnknown), errors.Is(err, store.ErrClosed):
 		return web.Overloaded(err)
 	}

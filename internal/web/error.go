@@ -81,9 +81,10 @@ func Overloaded(cause error) *Error {
 }
 
 // TakesNoWrites is Overloaded for a database that can be read alone: its disk
-// is full, or it fails. What only reads goes on.
-func TakesNoWrites(cause error) *Error {
-	e := Overloaded(cause)
+// is full, or it fails. What only reads goes on. The log gets no cause with
+// each request: the store tells it once.
+func TakesNoWrites() *Error {
+	e := Overloaded(nil)
 	e.Description = "The server cannot store anything at the moment. Try again later."
 	return e
 }
