@@ -119,7 +119,7 @@ func (a *app) openStore(ctx context.Context, create bool, log *slog.Logger) (*st
 	if !exists {
 		open = store.OpenAndMigrate
 	}
-	st, err := open(ctx, a.set.DB, store.Options{InstanceKey: key, Log: log})
+	st, err := open(ctx, a.set.DB, store.Options{InstanceKey: key, Log: log, Now: a.now})
 	switch {
 	case errors.Is(err, store.ErrSchemaOld):
 		return nil, fmt.Errorf("database %s has an older schema than this program: run latchkey migrate --db %s", a.set.databaseName(), a.set.databaseShown())

@@ -11,6 +11,15 @@ import (
 	"github.com/latchkey-id/latchkey/internal/web"
 )
 
+// countedRefresh is grantRefresh whose result is counted.
+func countedRefresh(q *request) (*Answer, error) {
+	answer, err := grantRefresh(q)
+	if q.e.OnRefresh != nil {
+		q.e.OnRefresh(q.snap.Realm.Name, q.refreshResult(err))
+	}
+	return answer, err
+}
+
 // grantRefresh is RFC 6749 §6 and OpenID Connect Core §12, for online and
 // offline tokens: the path everything is built for.
 func grantRefresh(q *request) (*Answer, error) {

@@ -27,8 +27,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/web"
 )
 
-// Endpoints serves the protocol endpoints of all realms. All fields are
-// required.
+// Endpoints serves the protocol endpoints of all realms. All fields but
+// OnRefresh are required.
 type Endpoints struct {
 	Realms   *realm.Service
 	Sessions *session.Service
@@ -37,6 +37,9 @@ type Endpoints struct {
 	Rand     io.Reader
 	Now      func() time.Time
 	Base     *web.BaseURL
+	// OnRefresh is told the result of every refresh of a realm: "ok" or a class
+	// of refusal, of which there are few (errors.go). nil: nobody is.
+	OnRefresh func(realm, result string)
 }
 
 // Routes registers the endpoints.
@@ -85,6 +88,8 @@ type request struct {
 	form   web.Form
 	client *model.Client
 	event  *eventDraft
+
+	refusal string // class of what wire told, for OnRefresh
 }
 
 // open finds the realm; an unknown one is Keycloak's 404.
