@@ -28,6 +28,11 @@ func newNodes(t *testing.T) (a, b *servertest.Server) {
 // addKey makes a key above all others of its algorithm.
 func addKey(t *testing.T, s *servertest.Server, alg string) {
 	t.Helper()
+	addKeyTo(t, s, "shop", alg)
+}
+
+func addKeyTo(t *testing.T, s *servertest.Server, in, alg string) {
+	t.Helper()
 	c, ok := token.FallbackComponent(alg)
 	if !ok {
 		t.Fatalf("no key for %s", alg)
@@ -36,16 +41,16 @@ func addKey(t *testing.T, s *servertest.Server, alg string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snap, err := s.Realms.Snapshot(t.Context(), "shop")
+	snap, err := s.Realms.Snapshot(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.ID, c.ParentID, c.Name = id, snap.Realm.ID, "new-"+alg
 	c.Config["priority"] = []string{"1000"}
-	if err := token.Complete(&c, "shop", s.Clock.Now(), rand.Reader); err != nil {
+	if err := token.Complete(&c, in, s.Clock.Now(), rand.Reader); err != nil {
 		t.Fatal(err)
 	}
-	err = s.Realms.Change(t.Context(), "shop", nil, func(*model.Config) (*store.ConfigChange, error) {
+	err = s.Realms.Change(t.Context(), in, nil, func(*model.Config) (*store.ConfigChange, error) {
 		return &store.ConfigChange{PutComponents: []*model.Component{&c}}, nil
 	})
 	if err != nil {
@@ -145,6 +150,7 @@ func TestNodes_NewNamesAreKnownAtOnce(t *testing.T) {
 func TestNodes_AdministratorReadsOwnWrites(t *testing.T) {
 	t.Parallel()
 	a, b := newNodes(t)
+	addKeyTo(t, a, "master", "RS256")
 	bearer := "Bearer " + adminToken(t, a)
 	w := send(a, http.MethodPost, "/admin/realms/shop/clients", "application/json", `{"clientId":"kiosk"}`, "Authorization", bearer)
 	path, ok := strings.CutPrefix(w.Header().Get("Location"), a.BaseURL)
@@ -156,6 +162,10 @@ func TestNodes_AdministratorReadsOwnWrites(t *testing.T) {
 	}
 	if w := send(b, http.MethodPut, path, "application/json", `{"clientId":"kiosk","name":"Kiosk"}`, "Authorization", bearer); w.Code != http.StatusNoContent {
 		t.Errorf("its change at another node: %d %s", w.Code, w.Body)
+	}
+	made := send(a, http.MethodPost, "/admin/realms", "application/json", `{"realm":"late"}`, "Authorization", bearer)
+	if w := send(b, http.MethodGet, "/admin/realms/late", "", "", "Authorization", bearer); made.Code != http.StatusCreated || w.Code != http.StatusOK {
+		t.Errorf("a new realm at another node: %d, %d %s", made.Code, w.Code, w.Body)
 	}
 	if w := send(a, http.MethodGet, path, "", "", "Authorization", bearer); !strings.Contains(w.Body.String(), "Kiosk") {
 		t.Errorf("read back: %d %s", w.Code, w.Body)
