@@ -23,6 +23,10 @@ func TestPostgresKilled_LosesNothingAcknowledged(t *testing.T) {
 	server := pgtest.New(t)
 	db := server.DSN("postgres")
 	p := startServer(t, db, newPostgres(t, db)...)
+	tokens, err := p.post(plain, "token", "grant_type", "password", "username", "alice", "password", "pw", "scope", "openid offline_access")
+	if err != nil || tokens.Status != http.StatusOK {
+		t.Fatal(tokens, err)
+	}
 	l := startLoad(t, p, 4, 15*time.Second)
 	const soon = 2 * time.Second
 	for range 2 {
@@ -30,6 +34,7 @@ func TestPostgresKilled_LosesNothingAcknowledged(t *testing.T) {
 		l.away()
 		server.Kill()
 		l.reaches("refusals", &l.busy, 20)
+		p.busyEverywhere(t, tokens)
 		if err := server.Run(); err != nil {
 			t.Fatal(err)
 		}
@@ -44,6 +49,34 @@ func TestPostgresKilled_LosesNothingAcknowledged(t *testing.T) {
 	l.stop()
 	l.verify(p)
 	p.stop(t)
+}
+
+// busyEverywhere wants every endpoint that reads the database to say 503 with
+// Retry-After, and the others to go on.
+func (p *process) busyEverywhere(t *testing.T, tokens answer) {
+	t.Helper()
+	for _, ask := range [][]string{
+		{"userinfo", "access_token", tokens.Access},
+		{"token/introspect", "token", tokens.Access},
+		{"revoke", "token", tokens.Access},
+		{"logout", "refresh_token", tokens.Refresh},
+		{"token", "grant_type", "password", "username", "alice", "password", "pw"},
+		{"token", "grant_type", "refresh_token", "refresh_token", tokens.Refresh, "client_id", "made-a-moment-ago"},
+	} {
+		if a, err := p.post(plain, ask[0], ask[1:]...); err != nil || !a.busy() {
+			t.Errorf("%s without a database: %v %v", ask[0], a, err)
+		}
+	}
+	for _, path := range []string{"/realms/on", "/realms/on/.well-known/openid-configuration", "/realms/on/protocol/openid-connect/certs"} {
+		resp, err := p.client.Get(p.base + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("%s without a database: %d", path, resp.StatusCode)
+		}
+	}
 }
 
 // TestPostgresHangs_EndsRequestsInTime: every process of the database is
