@@ -127,6 +127,7 @@ func (a *app) openWith(ctx context.Context, create bool, o store.Options) (*stor
 	if o.InstanceKey, err = a.instanceKey(!exists); err != nil {
 		return nil, err
 	}
+	o.Now = a.now
 	open := store.Open
 	if !exists {
 		open = store.OpenAndMigrate

@@ -101,14 +101,15 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err := s.Realms.EnsureMaster(ctx); err != nil {
 		return nil, fmt.Errorf("make realm master: %w", err)
 	}
+	metrics := newMetrics(s)
 	mux := web.NewMux()
 	(&oidc.Endpoints{
 		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, Hasher: hasher, Rand: cfg.Rand, Now: cfg.Now, Base: base,
+		OnRefresh: metrics.refreshed,
 	}).Routes(mux)
 	(&admin.API{
 		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, Now: cfg.Now, Base: base, Log: cfg.Log,
 	}).Routes(mux)
-	metrics := newMetrics(s)
 	s.handler = web.StripRelativePath(cfg.RelativePath, web.Chain(mux, web.ChainOptions{
 		Log: cfg.Log, Now: cfg.Now, Rand: cfg.Rand, Observe: metrics.observe,
 		Proxy: &web.ProxyHeaders{Header: cfg.ProxyHeaders},

@@ -50,6 +50,9 @@ var (
 	qDue = stmt("due sessions", `select `+sessionColumns+`, us.ip, u.username`+sessionJoin+`
  where cs.die_slot >= 0 and cs.die_slot < $1 order by cs.die_slot limit $2 `+allShards)
 
+	qOldestDue = stmt("oldest due session", `select cs.die_slot`+sessionJoin+`
+ where cs.die_slot >= 0 and cs.die_slot < $1 order by cs.die_slot limit 1 `+allShards)
+
 	qEndedBefore = stmt("sessions ended before", `select cs.sk, cs.session_id, cs.client, cs.offline from client_session cs
  where cs.die_slot < 0 and cs.die_slot > $1 limit $2 `+allShards)
 

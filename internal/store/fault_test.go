@@ -331,3 +331,32 @@ func TestShards_OneDown(t *testing.T) {
 		}
 	}
 }
+
+// TestStats_WaitsForAConnectionToPostgres: the pool's own figures.
+func TestStats_WaitsForAConnectionToPostgres(t *testing.T) {
+	t.Parallel()
+	s, _ := openProxied(t)
+	if s == nil {
+		return
+	}
+	most := s.Stats().ReadConnsMax
+	release := make(chan struct{})
+	var wg sync.WaitGroup
+	for range most + 1 {
+		wg.Go(func() {
+			err := s.read(t.Context(), func(*conn) error {
+				<-release
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	waitUntil(func() bool { return s.Stats().InUse == most && s.Stats().Waiting == 1 })
+	close(release)
+	wg.Wait()
+	if got := s.Stats(); got.Waits == 0 || got.Waited <= 0 || got.InUse != 0 || got.Waiting != 0 {
+		t.Errorf("%d waits of %v in all, %d in use, %d wait", got.Waits, got.Waited, got.InUse, got.Waiting)
+	}
+}

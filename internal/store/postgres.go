@@ -315,6 +315,10 @@ func (d *pgDB) stats() Stats {
 	return Stats{
 		ReadConns:    int(st.TotalConns()),
 		ReadConnsMax: int(st.MaxConns()),
+		InUse:        int(st.AcquiredConns()),
+		Waiting:      int(d.waiting.Load()),
+		Waits:        st.EmptyAcquireCount(),
+		Waited:       st.EmptyAcquireWaitTime(),
 		WriterQueue:  int(d.waiting.Load()),
 		Commits:      d.commits.Load(),
 		Writes:       d.writes.Load(),

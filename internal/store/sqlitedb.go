@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/latchkey-id/latchkey/internal/model"
 )
@@ -39,7 +40,7 @@ func openLite(s *Store, path string, o Options) (*liteDB, error) {
 		n = defaultReadConns
 	}
 	d := &liteDB{s: s, path: path}
-	d.readers = newReaders(n, func() (*conn, error) { return openSQLite(path, false, &s.statements, o.OnStatement) })
+	d.readers = newReaders(n, o.Now, func() (*conn, error) { return openSQLite(path, false, &s.statements, o.OnStatement) })
 	d.writer = newWriter(s, c)
 	return d, nil
 }
@@ -119,6 +120,10 @@ func (d *liteDB) stats() Stats {
 	return Stats{
 		ReadConns:    int(d.readers.opened.Load()),
 		ReadConnsMax: cap(d.readers.places),
+		InUse:        len(d.readers.places),
+		Waiting:      int(d.readers.waiting.Load()),
+		Waits:        d.readers.waits.Load(),
+		Waited:       time.Duration(d.readers.waited.Load()),
 		WriterQueue:  len(d.writer.queue),
 		Commits:      d.writer.commits.Load(),
 		Writes:       d.writer.writes.Load(),

@@ -15,6 +15,7 @@ type Store struct {
 	log        *slog.Logger
 	statements atomic.Int64
 	scopes     scopeTexts
+	readOnly   atomic.Bool // the last write was ErrReadOnly
 }
 
 // Open opens a database; dsn is "sqlite:PATH" or "postgres://…" as pgx reads
@@ -84,7 +85,9 @@ func (s *Store) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w: %w", ErrBusy, context.Cause(ctx))
 	}
-	return s.db.write(ctx, fn)
+	err := s.db.write(ctx, fn)
+	s.noteWrite(err)
+	return err
 }
 
 // Close waits for running reads and queued writes and closes the database.

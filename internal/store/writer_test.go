@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/latchkey-id/latchkey/internal/model"
 )
@@ -381,5 +382,41 @@ func TestMigrate_OneFileIsAllOrNothing(t *testing.T) {
 	}
 	if err := c.link.script("select x from c"); err == nil {
 		t.Error("half of the bad migration is there")
+	}
+}
+
+// TestStats_WaitsForAConnection: who waits is counted and timed, on SQLite.
+func TestStats_WaitsForAConnection(t *testing.T) {
+	t.Parallel()
+	now, mu := time.Unix(0, 0), sync.Mutex{}
+	o := testOptions
+	o.ReadConns = 1
+	o.Now = func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		now = now.Add(3 * time.Second)
+		return now
+	}
+	s, err := OpenAndMigrate(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "test.db"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var wg sync.WaitGroup
+	err = s.read(t.Context(), func(*conn) error {
+		wg.Go(func() {
+			if _, err := s.RealmVersions(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		waitUntil(func() bool { return s.Stats().Waiting == 1 })
+		if got := s.Stats(); got.InUse != 1 || got.ReadConnsMax != 1 {
+			t.Errorf("%d of %d connections in use, want 1 of 1", got.InUse, got.ReadConnsMax)
+		}
+		return nil
+	})
+	wg.Wait()
+	if got := s.Stats(); err != nil || got.Waits != 1 || got.Waited != 3*time.Second || got.Waiting != 0 || got.InUse != 0 {
+		t.Errorf("%v; %d waits of %v in all, %d wait, %d in use", err, got.Waits, got.Waited, got.Waiting, got.InUse)
 	}
 }
