@@ -3,7 +3,6 @@ package oidc
 import (
 	"errors"
 	"net/http"
-	"slices"
 	"strconv"
 
 	"github.com/latchkey-id/latchkey/internal/model"
@@ -24,7 +23,7 @@ func (e *Endpoints) authorize(w http.ResponseWriter, r *http.Request) error {
 	if q == nil {
 		return err
 	}
-	req, fault := model.CheckAuthorization(q.snap.Config, q.form.Lookup)
+	req, fault := model.CheckAuthorization(q.snap.Config, model.NewAuthorizationParams(q.form.All()))
 	if fault != nil {
 		return q.refuseAuthorization(w, fault)
 	}
@@ -42,8 +41,8 @@ func (e *Endpoints) authorize(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case step == session.StepDone:
 		return q.complete(w, p, sso.User)
-	case slices.Contains(req.Prompt, "none"):
-		return q.answerError(w, req, promptErrors[step], "")
+	case req.Prompts("none"):
+		return q.answerError(w, req, promptErrors[step])
 	}
 	return q.beginLogin(w, p)
 }
@@ -67,8 +66,6 @@ func (e *Endpoints) openPage(w http.ResponseWriter, r *http.Request) (*request, 
 		return nil, err
 	}
 	switch {
-	case err != nil:
-		return nil, q.page(http.StatusBadRequest, ui.Error{Message: ui.Msg(ui.MsgInvalidRequest)})
 	case !q.snap.Realm.Enabled:
 		return nil, q.page(http.StatusBadRequest, ui.Error{Message: ui.Msg(ui.MsgRealmNotEnabled)})
 	}
@@ -85,16 +82,18 @@ func (q *request) page(status int, p ui.Page) error {
 // trusted, and shows it on a page where it is not.
 func (q *request) refuseAuthorization(w http.ResponseWriter, f *model.AuthorizationError) error {
 	q.begin("LOGIN")
-	q.note("error", f.Code)
-	q.note("reason", f.Description)
+	q.client = q.snap.Client(f.ClientID)
+	q.event.e.ClientID = f.ClientID
 	q.event.detail("redirect_uri", f.RedirectURI)
+	q.note("error", f.Cause)
+	q.note("reason", f.Reason)
+	q.event.cause = f.Cause
+	q.event.detail("reason", f.Reason)
 	q.failed(f.Code, f.Description)
 	if !f.Trusted {
-		return q.page(f.Status, ui.Error{Message: ui.Msg(f.Page)})
+		return q.page(f.Status, ui.Error{Message: ui.Message{Key: f.Page, Args: f.Args}})
 	}
-	q.client = q.snap.Client(q.form.Get("client_id"))
-	req := &model.AuthorizationRequest{RedirectURI: f.RedirectURI, ResponseMode: f.ResponseMode, State: f.State}
-	return q.respond(w, req, [][2]string{{"error", f.Code}, {"error_description", f.Description}})
+	return q.send(w, f.RedirectURI, f.ResponseMode, f.Answer(q.client, q.issuer))
 }
 
 // sso reads the login this browser has; nil for none. A cookie that names
@@ -124,7 +123,7 @@ func (q *request) resume(p *session.Progress, sso *session.SSO) (session.Step, e
 	}
 	p.UserID, p.SSO, p.Remember = sso.User.ID, sso.SessionID, sso.Remember
 	req := &p.Request
-	if slices.Contains(req.Prompt, "login") || req.MaxAge >= 0 && q.now-sso.AuthTime > req.MaxAge {
+	if req.Prompts("login") || req.MaxAge >= 0 && q.now-sso.AuthTime > req.MaxAge {
 		p.Again = true
 		return session.StepPassword, nil
 	}
@@ -183,7 +182,7 @@ func (e *Endpoints) Deny(w http.ResponseWriter, r *http.Request, snap *realm.Sna
 		return err
 	}
 	q.w, q.snap, q.client = w, snap, snap.Client(p.Request.ClientID)
-	return q.answerError(w, &p.Request, "access_denied", "")
+	return q.answerError(w, &p.Request, "access_denied")
 }
 
 // complete starts or continues the session, and answers with what response_type
@@ -198,7 +197,10 @@ func (q *request) complete(w http.ResponseWriter, p *session.Progress, u *model.
 	if req.Wants("code") {
 		l.Lifespan = q.snap.Realm.AccessCodeLifespan()
 		l.Code = &session.Code{
-			RedirectURI: req.RedirectURI, Challenge: req.CodeChallenge, Method: req.CodeChallengeMethod, Nonce: req.Nonce, Claims: req.Claims,
+			Challenge: req.CodeChallenge, Method: req.CodeChallengeMethod, Nonce: req.Nonce, Claims: req.Claims,
+		}
+		if req.RedirectURISent {
+			l.Code.RedirectURI = req.RedirectURI
 		}
 	}
 	q.event.e.UserID, q.event.e.ClientID = u.ID, q.client.ClientID
@@ -214,14 +216,13 @@ func (q *request) complete(w http.ResponseWriter, p *session.Progress, u *model.
 			return err
 		}
 	}
-	var out [][2]string
-	if q.client.Attributes["exclude.session.state.from.auth.response"] != "true" {
-		out = append(out, [2]string{"session_state", sid})
+	answer := model.AuthorizationAnswer{SessionState: sid, Code: code}
+	if req.Wants("token") || req.Wants("id_token") {
+		if err := q.addTokens(&answer, req, u, sid, l.Notes, scopes); err != nil {
+			return err
+		}
 	}
-	if code != "" {
-		out = append(out, [2]string{"code", code})
-	}
-	return q.respond(w, req, out)
+	return q.send(w, req.RedirectURI, req.ResponseMode, req.Answer(q.client, q.issuer, answer))
 }
 
 // loginNotes are what mappers read of a login: when the password was given, and
@@ -235,36 +236,23 @@ func (q *request) loginNotes(p *session.Progress) map[string]string {
 }
 
 // answerError answers the client with an error.
-func (q *request) answerError(w http.ResponseWriter, req *model.AuthorizationRequest, code, description string) error {
+func (q *request) answerError(w http.ResponseWriter, req *model.AuthorizationRequest, code string) error {
 	q.note("error", code)
-	q.failed(code, description)
-	out := [][2]string{{"error", code}}
-	if description != "" {
-		out = append(out, [2]string{"error_description", description})
-	}
-	return q.respond(w, req, out)
+	q.failed(code, "")
+	return q.send(w, req.RedirectURI, req.ResponseMode, req.Answer(q.client, q.issuer, model.AuthorizationAnswer{Error: code}))
 }
 
-// respond sends the answer to the client in the response mode it asked for,
-// with state and issuer (RFC 9207).
-func (q *request) respond(w http.ResponseWriter, req *model.AuthorizationRequest, out [][2]string) error {
-	var params [][2]string
-	if req.State != "" {
-		params = append(params, [2]string{"state", req.State})
-	}
-	params = append(params, out...)
-	if q.client == nil || q.client.Attributes["exclude.issuer.from.auth.response"] != "true" {
-		params = append(params, [2]string{"iss", q.issuer})
-	}
+// send takes an answer to the client by its response mode.
+func (q *request) send(w http.ResponseWriter, redirectURI, mode string, params [][2]string) error {
 	w.Header().Set("Cache-Control", web.CachePage)
-	if req.ResponseMode == "form_post" {
-		page := ui.FormPost{Action: req.RedirectURI}
+	if mode == "form_post" {
+		page := ui.FormPost{Action: redirectURI}
 		for _, p := range params {
 			page.Fields = append(page.Fields, ui.Param{Name: p[0], Value: p[1]})
 		}
 		return q.page(http.StatusOK, page)
 	}
-	w.Header().Set("Location", model.ResponseURL(req.RedirectURI, req.ResponseMode, params))
+	w.Header().Set("Location", model.ResponseURL(redirectURI, mode, params))
 	w.WriteHeader(http.StatusFound)
 	return nil
 }

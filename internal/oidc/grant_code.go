@@ -54,8 +54,8 @@ func (q *request) checkCode(code *session.Code) error {
 	case !q.client.StandardFlowEnabled:
 		return invalidGrant("Client not allowed to exchange code")
 	}
-	verifier, _ := q.form.Lookup("code_verifier")
-	if err := model.VerifyPKCE(code.Challenge, code.Method, verifier); err != nil {
+	verifier, sent := q.form.Lookup("code_verifier")
+	if err := model.VerifyPKCE(code.Challenge, code.Method, verifier, sent); err != nil {
 		return invalidGrant(err.Error())
 	}
 	return nil

@@ -36,6 +36,12 @@ type issue struct {
 	// token was narrowed; nil: the same.
 	whole *model.ScopeSet
 
+	// Of an answer through the browser (Core §3.3.2.11).
+	lifespan      int64   // of the access token, in seconds; 0: as everywhere
+	code          string  // "": none beside the ID token
+	state         *string // nil: none
+	noAccessToken bool    // the ID token comes alone
+
 	// Of the refresh token; none is issued when refreshJTI is empty.
 	refreshJTI   string
 	refreshScope string
@@ -67,6 +73,9 @@ func (q *request) mint(is *issue) (*Answer, error) {
 	}
 	at := is.at(q.now)
 	exp := model.AccessTokenExpiry(r, c, limits, at)
+	if is.lifespan > 0 {
+		exp = at + is.lifespan
+	}
 	access, audience := q.mappedFast(v, inAccess, is.roles)
 	setAudience(access.claims, audience)
 	tokenID := is.context.JTI(token.NewJTI(q.e.Rand))
@@ -122,7 +131,15 @@ func (q *request) mintID(v *subjectView, is *issue, exp int64, accessToken strin
 	id := out.claims
 	id["exp"], id["iat"], id["jti"], id["iss"], id["typ"] = exp, is.at(q.now), token.NewJTI(q.e.Rand), q.issuer, token.TypID
 	id["aud"], id["azp"], id["sub"] = q.client.ClientID, q.client.ClientID, is.user.ID
-	id["at_hash"] = token.HashHalf(alg, accessToken)
+	if !is.noAccessToken {
+		id["at_hash"] = token.HashHalf(alg, accessToken)
+	}
+	if is.code != "" {
+		id["c_hash"] = token.HashHalf(alg, is.code)
+	}
+	if is.state != nil {
+		id["s_hash"] = token.HashHalf(alg, *is.state)
+	}
 	if is.session != nil {
 		id["sid"] = is.session.SessionID
 	}

@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"io"
+	"iter"
 	"mime"
 	"net/http"
 	"strings"
@@ -86,6 +87,18 @@ func ParseParameters(r *http.Request) (Form, error) {
 		return ParseForm(r)
 	}
 	return parseForm(r.URL.RawQuery)
+}
+
+// All are the parameters in their order, repeated ones too, without those that
+// are too long.
+func (f Form) All() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for _, p := range f.pairs {
+			if !yield(p.name, p.value) {
+				return
+			}
+		}
+	}
 }
 
 func isForm(contentType string) bool {
