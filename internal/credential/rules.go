@@ -2,6 +2,7 @@ package credential
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -25,6 +26,7 @@ type Subject struct{ Username, Email string }
 // ViolationError is a password the policy refuses, in Keycloak's words.
 type ViolationError struct {
 	Key  string // "error" on the wire, e.g. invalidPasswordMinLengthMessage
+	Args []any  // of the key's text on a page: the number it names
 	Text string // for people
 }
 
@@ -184,11 +186,21 @@ func invalidConfig(name, problem string) error {
 func (r Rules) Check(password string, s Subject) error {
 	for _, name := range order {
 		if rule, ok := r.rules[name]; ok && !rule.meets(password, s) {
-			return &ViolationError{Key: rule.key, Text: rule.text}
+			return &ViolationError{Key: rule.key, Text: rule.text, Args: numbersIn(rule.text)}
 		}
 	}
 	return nil
 }
+
+// numbersIn are the numbers a text names: {0} of the same text on a page.
+func numbersIn(text string) (args []any) {
+	for _, digits := range numbers.FindAllString(text, -1) {
+		args = append(args, digits)
+	}
+	return args
+}
+
+var numbers = regexp.MustCompile(`[0-9]+`)
 
 // History is how many passwords, the present one included, may not be used
 // again; 0 for none.
@@ -197,7 +209,7 @@ func (r Rules) History() int { return max(r.history, 0) }
 // UsedBefore is the violation of passwordHistory.
 func (r Rules) UsedBefore() error {
 	return &ViolationError{
-		Key:  "invalidPasswordHistoryMessage",
+		Key: "invalidPasswordHistoryMessage", Args: []any{r.history},
 		Text: fmt.Sprintf("Invalid password: must not be equal to any of last %d passwords.", r.history),
 	}
 }

@@ -41,6 +41,19 @@ func origin(uri string) string {
 	return u.Scheme + "://" + u.Host
 }
 
+// HomeURL is where the client's own pages begin, if that is an address a link
+// may lead to; "" otherwise.
+func (c *Client) HomeURL() string {
+	home := c.absolute(c.BaseURL)
+	if home == "" {
+		home = c.RootURL
+	}
+	if origin(home) == "" {
+		return ""
+	}
+	return home
+}
+
 // absolute puts the root URL before a redirect URI that is only a path.
 func (c *Client) absolute(uri string) string {
 	if strings.HasPrefix(uri, "/") && c.RootURL != "" && !strings.HasPrefix(c.RootURL, "${") {

@@ -13,6 +13,7 @@ const (
 	EndedByUserLogout  = "user_logout"     // all sessions of the user
 	EndedByRealmLogout = "realm_logout"    // all sessions of the realm
 	EndedByCodeReplay  = "code_reuse"      // an authorization code was used twice
+	EndedByOffline     = "offline_only"    // the browser login was for offline access alone
 	EndedByIdle        = "idle"            // nobody refreshed it in time
 	EndedByMax         = "max_lifespan"    // its maximum lifetime passed
 	EndedByRememberMe  = "remember_me_off" // the realm switched remember-me off

@@ -30,15 +30,22 @@ type issue struct {
 	session *model.ClientSession // nil: transient, no sid
 	notes   map[string]string
 	context token.Context // of the access token's jti
-	nonce   string
-	openID  bool // an ID token is wanted
+	nonce   string        // of the ID token
+	openID  bool          // an ID token is wanted
 	// whole is the scope the ID token and the answer show where the access
 	// token was narrowed; nil: the same.
 	whole *model.ScopeSet
 
+	// Of an answer through the browser (Core §3.3.2.11).
+	lifespan      int64   // of the access token, in seconds; 0: as everywhere
+	code          string  // "": none beside the ID token
+	state         *string // nil: none
+	noAccessToken bool    // the ID token comes alone
+
 	// Of the refresh token; none is issued when refreshJTI is empty.
 	refreshJTI   string
 	refreshScope string
+	refreshNonce string // of tokens that came with one: here none does
 	reuseID      string
 	offline      bool
 }
@@ -66,6 +73,9 @@ func (q *request) mint(is *issue) (*Answer, error) {
 	}
 	at := is.at(q.now)
 	exp := model.AccessTokenExpiry(r, c, limits, at)
+	if is.lifespan > 0 {
+		exp = at + is.lifespan
+	}
 	access, audience := q.mappedFast(v, inAccess, is.roles)
 	setAudience(access.claims, audience)
 	tokenID := is.context.JTI(token.NewJTI(q.e.Rand))
@@ -106,7 +116,7 @@ func (q *request) mint(is *issue) (*Answer, error) {
 	sub, _ := access.claims["sub"].(string)
 	rc := token.RefreshClaims{
 		Exp: refreshExp, Iat: at, JTI: is.refreshJTI, Iss: q.issuer, Aud: []string{q.issuer}, Sub: sub,
-		Typ: refreshType(is.offline), Azp: c.ClientID, Nonce: is.nonce, Sid: is.session.SessionID,
+		Typ: refreshType(is.offline), Azp: c.ClientID, Nonce: is.refreshNonce, Sid: is.session.SessionID,
 		Scope: is.refreshScope, AudX: audience, ReuseID: is.reuseID, Prov: "default",
 	}
 	if a.RefreshToken, err = q.snap.Keys.SignInternal(rc.AppendJSON(nil)); err != nil {
@@ -121,7 +131,15 @@ func (q *request) mintID(v *subjectView, is *issue, exp int64, accessToken strin
 	id := out.claims
 	id["exp"], id["iat"], id["jti"], id["iss"], id["typ"] = exp, is.at(q.now), token.NewJTI(q.e.Rand), q.issuer, token.TypID
 	id["aud"], id["azp"], id["sub"] = q.client.ClientID, q.client.ClientID, is.user.ID
-	id["at_hash"] = token.HashHalf(alg, accessToken)
+	if !is.noAccessToken {
+		id["at_hash"] = token.HashHalf(alg, accessToken)
+	}
+	if is.code != "" {
+		id["c_hash"] = token.HashHalf(alg, is.code)
+	}
+	if is.state != nil {
+		id["s_hash"] = token.HashHalf(alg, *is.state)
+	}
 	if is.session != nil {
 		id["sid"] = is.session.SessionID
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/session"
 	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/ui"
 	"github.com/latchkey-id/latchkey/internal/web"
 )
 
@@ -37,6 +38,8 @@ type Endpoints struct {
 	Rand     io.Reader
 	Now      func() time.Time
 	Base     *web.BaseURL
+	UI       *ui.UI
+	Pages    Pages
 	// OnRefresh is told the result of every refresh of a realm: "ok" or a class
 	// of refusal, of which there are few (errors.go). nil: nobody is.
 	OnRefresh func(realm, result string)
@@ -51,6 +54,8 @@ func (e *Endpoints) Routes(mux *web.Mux) {
 	handle("GET /realms/{realm}", e.realmDocument)
 	handle("GET /realms/{realm}/.well-known/openid-configuration", e.discovery)
 	handle("GET "+protocol+"/certs", e.certs)
+	handle("GET "+protocol+"/auth", e.authorize)
+	handle("POST "+protocol+"/auth", e.authorize)
 	handle("POST "+protocol+"/token", e.token)
 	handle("POST "+protocol+"/token/introspect", e.introspect)
 	handle("GET "+protocol+"/userinfo", e.userinfo)
@@ -79,6 +84,7 @@ type request struct {
 	e      *Endpoints
 	ctx    context.Context
 	r      *http.Request
+	w      http.ResponseWriter // of pages
 	snap   *realm.Snapshot
 	base   string // of the server, no trailing slash
 	issuer string

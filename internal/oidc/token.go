@@ -119,11 +119,3 @@ func (q *request) refuse(err error) error {
 
 // note adds a field to the request's log line.
 func (q *request) note(key, value string) { web.Log(q.ctx).Set(key, value) }
-
-// grantCode answers what can be said before codes exist: none is valid.
-func grantCode(q *request) (*Answer, error) {
-	if q.form.Get("code") == "" {
-		return nil, web.OAuthError(http.StatusBadRequest, "invalid_request", "Missing parameter: code")
-	}
-	return nil, web.OAuthError(http.StatusBadRequest, "invalid_grant", "Code not valid")
-}

@@ -20,12 +20,14 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/credential"
+	"github.com/latchkey-id/latchkey/internal/login"
 	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/oidc"
 	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/session"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/token"
+	"github.com/latchkey-id/latchkey/internal/ui"
 	"github.com/latchkey-id/latchkey/internal/web"
 )
 
@@ -101,12 +103,25 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err := s.Realms.EnsureMaster(ctx); err != nil {
 		return nil, fmt.Errorf("make realm master: %w", err)
 	}
+	pages, err := ui.New(cfg.RelativePath)
+	if err != nil {
+		return nil, fmt.Errorf("pages: %w", err)
+	}
 	metrics := newMetrics(s)
 	mux := web.NewMux()
-	(&oidc.Endpoints{
-		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, Hasher: hasher, Rand: cfg.Rand, Now: cfg.Now, Base: base,
+	mux.Handle(ui.StaticPattern, pages.Static)
+	protocol := &oidc.Endpoints{
+		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, Hasher: hasher, Rand: cfg.Rand, Now: cfg.Now, Base: base, UI: pages,
 		OnRefresh: metrics.refreshed,
-	}).Routes(mux)
+	}
+	people := &login.Pages{
+		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, UI: pages, Rand: cfg.Rand, Now: cfg.Now, Base: base,
+		Complete: protocol.Complete, Deny: protocol.Deny,
+	}
+	protocol.Pages = people.Show
+	protocol.Routes(mux)
+	people.Routes(mux)
+	mux.ErrorPage = people.ErrorPage
 	(&admin.API{
 		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, Now: cfg.Now, Base: base, Log: cfg.Log,
 	}).Routes(mux)

@@ -31,6 +31,8 @@ var copyTables = []*copyTable{
 	newCopyTable("session_count", 6, "sk int, realm int, client int, offline int, rg int, cg int, n int"),
 	newCopyTable("revoked_token", 2, "sk int, jti bytes, exp int, die_slot int"),
 	newCopyTable("claim", 4, "sk int, realm int, kind text, value text, exp int, die_slot int"),
+	newCopyTable("pending", 2, "sk int, id bytes, kind text, realm int, version int, used int, doc text, exp int, die_slot int"),
+	newCopyTable("login_failure", 2, "sk int, user_id bytes, realm int, failures int, lockouts int, last int, until int, ip text?, version int"),
 	newCopyTable("event", 2, `sk int, id bytes, realm int, time_ms int, type text, realm_id text, client_id text?, user_id text?, session_id text?,
  ip text?, error text?, details text?`),
 	newCopyTable("admin_event", 2, `sk int, id bytes, realm int, time_ms int, realm_id text, auth_realm text?, auth_client text?, auth_user text?, ip text?,

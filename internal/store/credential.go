@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/latchkey-id/latchkey/internal/model"
 )
@@ -88,16 +89,23 @@ func (tx *Tx) ReplaceCredential(userID string, old, new model.Credential) error 
 // Consents lists what a user allowed, the oldest first.
 func (s *Store) Consents(ctx context.Context, realm int64, userID string) ([]model.Consent, error) {
 	var all []model.Consent
-	err := s.read(ctx, func(c *conn) error {
-		return c.on(qConsents).int(model.ShardOf(userID)).id(userID).int(realm).each(func(u *cursor) error {
-			x := model.Consent{ClientID: u.rID()}
-			if err := json.Unmarshal([]byte(u.rText()), &x.ScopeIDs); err != nil {
-				return fmt.Errorf("consent of user %s: %w", userID, err)
-			}
-			x.CreatedMS, x.UpdatedMS = u.rInt(), u.rInt()
-			all = append(all, x)
-			return nil
-		})
+	err := s.read(ctx, func(c *conn) (err error) {
+		all, err = consents(c, realm, userID)
+		return err
+	})
+	return all, err
+}
+
+func consents(c *conn, realm int64, userID string) ([]model.Consent, error) {
+	var all []model.Consent
+	err := c.on(qConsents).int(model.ShardOf(userID)).id(userID).int(realm).each(func(u *cursor) error {
+		x := model.Consent{ClientID: u.rID()}
+		if err := json.Unmarshal([]byte(u.rText()), &x.ScopeIDs); err != nil {
+			return fmt.Errorf("consent of user %s: %w", userID, err)
+		}
+		x.CreatedMS, x.UpdatedMS = u.rInt(), u.rInt()
+		all = append(all, x)
+		return nil
 	})
 	return all, err
 }
@@ -122,6 +130,26 @@ func (tx *Tx) PutConsent(realm int64, userID string, c model.Consent) error {
 		_, err = tx.c.on(qConsentUpdate).text(string(scopes)).int(c.CreatedMS).int(c.UpdatedMS).int(sk).id(userID).int(num).exec()
 	}
 	return err
+}
+
+// AddConsent adds scopes to what a user allows a client.
+func (tx *Tx) AddConsent(realm int64, userID string, c model.Consent) error {
+	all, err := consents(tx.c, realm, userID)
+	if err != nil {
+		return err
+	}
+	for _, old := range all {
+		if old.ClientID != c.ClientID {
+			continue
+		}
+		c.CreatedMS = old.CreatedMS
+		for _, id := range old.ScopeIDs {
+			if !slices.Contains(c.ScopeIDs, id) {
+				c.ScopeIDs = append(c.ScopeIDs, id)
+			}
+		}
+	}
+	return tx.PutConsent(realm, userID, c)
 }
 
 // DeleteConsent takes back what a user allowed a client (its number); false

@@ -62,7 +62,7 @@ func (c *chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rw.ctx = eventContext{Context: ctx, ev: &rw.ev}
 	h := w.Header()
 	h["X-Request-Id"] = []string{rw.ev.id}
-	secure(h)
+	SecurityHeaders(h)
 	defer c.finish(rw, r, start)
 	c.next.ServeHTTP(rw, r.WithContext(&rw.ctx))
 }

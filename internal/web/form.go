@@ -3,6 +3,7 @@ package web
 import (
 	"errors"
 	"io"
+	"iter"
 	"mime"
 	"net/http"
 	"strings"
@@ -77,6 +78,27 @@ func ParseForm(r *http.Request) (Form, error) {
 		return Form{}, err
 	}
 	return parseForm(string(body))
+}
+
+// ParseParameters is ParseForm for an endpoint that a person's browser opens:
+// the parameters of a GET are in its query.
+func ParseParameters(r *http.Request) (Form, error) {
+	if r.Method == http.MethodPost {
+		return ParseForm(r)
+	}
+	return parseForm(r.URL.RawQuery)
+}
+
+// All are the parameters in their order, repeated ones too, without those that
+// are too long.
+func (f Form) All() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for _, p := range f.pairs {
+			if !yield(p.name, p.value) {
+				return
+			}
+		}
+	}
 }
 
 func isForm(contentType string) bool {
