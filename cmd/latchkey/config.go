@@ -22,6 +22,7 @@ type settings struct {
 	Listen           string
 	ManagementListen string
 	PublicURL        string
+	ProxyHeaders     string
 	RelativePath     string
 	Signer           string
 	LogFormat        string
@@ -56,6 +57,8 @@ var table = []setting{
 		bind: text(func(s *settings) *string { return &s.ManagementListen }, "127.0.0.1:9000")},
 	{name: "public-url", usage: "base `URL` clients use, relative path included, e.g. https://id.example.org/auth; without it only requests to a loopback host are served", check: checkPublicURL,
 		bind: text(func(s *settings) *string { return &s.PublicURL }, "")},
+	{name: "proxy-headers", usage: "headers of the proxy in front to believe: `none|xforwarded|forwarded`; only where a proxy sets or removes them", check: oneOf("none", "xforwarded", "forwarded"),
+		bind: text(func(s *settings) *string { return &s.ProxyHeaders }, "none")},
 	{name: "relative-path", usage: "`PATH` in front of everything; /auth for clients of older Keycloaks", check: checkRelativePath,
 		bind: text(func(s *settings) *string { return &s.RelativePath }, "/")},
 	{name: "signer", usage: "what makes RSA signatures: `auto|go|libcrypto`", check: oneOf("auto", "go", "libcrypto"),

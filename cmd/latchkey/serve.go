@@ -56,7 +56,7 @@ func newServe(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.serve(cmd.Context()) },
 	}
 	a.takes(cmd, append(databaseSettings,
-		"listen", "management-listen", "public-url", "relative-path", "signer", "log-format",
+		"listen", "management-listen", "public-url", "proxy-headers", "relative-path", "signer", "log-format",
 		"import-realm", "bootstrap-admin-username", "bootstrap-admin-password", "demo")...)
 	return cmd
 }
@@ -106,7 +106,7 @@ func (a *app) serve(ctx context.Context) error {
 // requests are answered.
 func (a *app) serveStore(ctx context.Context, n node, ready func()) error {
 	srv, err := server.New(ctx, server.Config{
-		Store: n.store, PublicURL: a.set.PublicURL, RelativePath: a.set.RelativePath,
+		Store: n.store, PublicURL: a.set.PublicURL, RelativePath: a.set.RelativePath, ProxyHeaders: a.set.ProxyHeaders,
 		Signer: token.SignerMode(a.set.Signer), Log: n.log, Now: a.now,
 	})
 	if err != nil {

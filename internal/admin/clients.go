@@ -112,8 +112,8 @@ func (c *call) postClient() error {
 	if err != nil {
 		return err
 	}
-	id := ""
-	if doc, id, err = withID(doc); err != nil {
+	doc, id, err := withID(doc)
+	if err != nil {
 		return err
 	}
 	rec := c.record(deed{op: opCreate, on: onClient, path: "clients/" + id, body: doc})

@@ -128,6 +128,7 @@ func wire(err error) error {
 		conflict *store.ConflictError
 		doc      *keycloak.DocumentError
 		config   *token.ConfigError
+		weak     *credential.ViolationError
 	)
 	switch {
 	case errors.As(err, &conflict):
@@ -137,6 +138,8 @@ func wire(err error) error {
 		return web.ErrorMessage(http.StatusConflict, "Duplicate resource error")
 	case errors.As(err, &doc):
 		return documentError(doc)
+	case errors.As(err, &weak):
+		return web.OAuthError(http.StatusBadRequest, weak.Key, weak.Text)
 	case errors.As(err, &config):
 		return web.ErrorMessage(http.StatusBadRequest, config.Message)
 	case errors.Is(err, credential.ErrBusy), errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrUnknown):

@@ -44,8 +44,10 @@ type deed struct {
 
 // record is the note of a deed, stored in the transaction of its write; nil
 // when the realm keeps no admin events.
-func (c *call) record(d deed) realm.Record {
-	r := c.snap.Realm
+func (c *call) record(d deed) realm.Record { return c.recordIn(c.snap.Realm, d) }
+
+// recordIn is the note of a deed in a realm's events.
+func (c *call) recordIn(r *model.Realm, d deed) realm.Record {
 	if !r.AdminEventsEnabled {
 		return nil
 	}

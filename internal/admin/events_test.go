@@ -160,3 +160,33 @@ func TestEvents_AreListedAndCleared(t *testing.T) {
 	a.del("/events", nil).is(204, "")
 	a.get("/events").is(200, `[]`)
 }
+
+// Creating and deleting a realm are events of realm master, as in a Keycloak
+// 26.7.2: the realm's own events begin and end with it.
+func TestAdminEvents_RealmsAreMadeAndDeletedInMaster(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	a.put("/admin/realms/master", map[string]any{"adminEventsEnabled": true, "adminEventsDetailsEnabled": true}).want(204)
+	newest := func() string {
+		e := a.get("/admin/realms/master/admin-events?max=1").list()[0]
+		rep, _ := e["representation"].(string)
+		return e["operationType"].(string) + " " + e["resourceType"].(string) + " " + e["resourcePath"].(string) + " " + rep
+	}
+	a.srv.Clock.Advance(time.Millisecond)
+	a.post("/admin/realms", map[string]any{"realm": "made", "adminEventsEnabled": true}).want(201)
+	if got := newest(); !strings.HasPrefix(got, `CREATE REALM made {"id":"`) || !strings.Contains(got, `"realm":"made"`) {
+		t.Errorf("event of a new realm = %s", got)
+	}
+	if own := a.get("/admin/realms/made/admin-events").list(); len(own) != 0 {
+		t.Errorf("the new realm's own events = %v, want none", own)
+	}
+	a.srv.Clock.Advance(time.Millisecond)
+	a.post("/admin/realms", map[string]any{"realm": "made"}).want(409)
+	a.del("/admin/realms/made", nil).want(204)
+	if got := newest(); got != "DELETE REALM made " {
+		t.Errorf("event of a deleted realm = %q", got)
+	}
+	if n := len(a.get("/admin/realms/master/admin-events?resourceTypes=REALM&operationTypes=CREATE").list()); n != 1 {
+		t.Errorf("%d events of making a realm, want 1: a refused one leaves none", n)
+	}
+}

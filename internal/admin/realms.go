@@ -59,13 +59,19 @@ func pick(o keycloak.Object, names ...string) keycloak.Object {
 }
 
 // postRealm creates a realm from a document: an export file as well as
-// {"realm": …}.
+// {"realm": …}. The event of it is master's, as is that of a deletion.
 func (c *call) postRealm() error {
 	doc, err := io.ReadAll(c.r.Body)
 	if err != nil {
 		return err
 	}
-	r, err := c.api.Realms.CreateRealm(c.ctx, bytes.NewReader(doc), realm.ImportOptions{})
+	master, err := c.api.Realms.Snapshot(c.ctx, realm.Master)
+	if err != nil {
+		return err
+	}
+	r, err := c.api.Realms.CreateRealm(c.ctx, bytes.NewReader(doc), realm.ImportOptions{Record: func(made *model.Config) realm.Record {
+		return c.recordIn(master.Realm, deed{op: opCreate, on: onRealm, path: made.Realm.Name, body: jsonOf(keycloak.RealmRepresentation(made))})
+	}})
 	var fault *keycloak.DocumentError
 	if errors.As(err, &fault) && fault.Path == "" && fault.Problem == notAnObject {
 		return web.ErrorMessage(http.StatusBadRequest, "unable to read contents from stream")
@@ -139,7 +145,12 @@ func (c *call) deleteRealm() error {
 	if c.realmName() == realm.Master {
 		return web.ErrorMessage(http.StatusBadRequest, "Can't remove master realm")
 	}
-	if err := c.api.Realms.DeleteRealm(c.ctx, c.realmName(), nil); err != nil {
+	master, err := c.api.Realms.Snapshot(c.ctx, realm.Master)
+	if err != nil {
+		return err
+	}
+	rec := c.recordIn(master.Realm, deed{op: opDelete, on: onRealm, path: c.realmName()})
+	if err := c.api.Realms.DeleteRealm(c.ctx, c.realmName(), rec); err != nil {
 		return err
 	}
 	return c.noContent()

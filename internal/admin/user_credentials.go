@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 
+	"github.com/latchkey-id/latchkey/internal/credential"
 	"github.com/latchkey-id/latchkey/internal/keycloak"
 	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/realm"
@@ -52,6 +53,12 @@ func (c *call) listCredentials() error {
 	return c.answer(each(creds, func(cr model.Credential) keycloak.Object { return keycloak.CredentialRepresentation(&cr) }))
 }
 
+// isPassword holds for the password and for those remembered so that they do
+// not come again.
+func isPassword(cr model.Credential) bool {
+	return cr.Type == credential.TypePassword || cr.Type == credential.TypeHistory
+}
+
 // deleteCredential removes a password. Credentials of other kinds come from
 // imports only, and stay.
 func (c *call) deleteCredential() error {
@@ -68,14 +75,14 @@ func (c *call) deleteCredential() error {
 	if i < 0 {
 		return errNoCredential
 	}
-	if creds[i].Type != "password" {
+	if !isPassword(creds[i]) {
 		return errOtherCredential
 	}
 	rec := c.record(deed{
 		op: opAction, on: onUser, path: userPath(u.ID, "/credentials/"+id),
 		details: map[string]string{"credential_type": creds[i].Type, "credential_id": id},
 	})
-	rest := slices.DeleteFunc(creds, func(cr model.Credential) bool { return cr.ID == id || cr.Type != "password" })
+	rest := slices.DeleteFunc(creds, func(cr model.Credential) bool { return cr.ID == id || !isPassword(cr) })
 	err = c.changeUser(then(func(tx *store.Tx) error { return tx.SetCredentials(u.ID, rest) }, rec),
 		func(*model.Config, *model.User) error { return nil })
 	if err != nil {

@@ -240,33 +240,3 @@ func (p params) format() string {
 	b.WriteString("}}")
 	return b.String()
 }
-
-// FromLegacy turns the members of old Keycloak export documents
-// (hashedSaltedValue, salt, hashIterations, algorithm) into a password
-// credential without ID and times. Value and salt are standard base64.
-//
-// Errors: ErrMalformed, ErrUnsupported. Keycloak imports a hash without an
-// algorithm and answers 500 at the login; here the import says so.
-func FromLegacy(hashedSaltedValue, salt string, hashIterations int, algorithm string) (model.Credential, error) {
-	value, err := base64.StdEncoding.DecodeString(hashedSaltedValue)
-	if err != nil {
-		return model.Credential{}, fmt.Errorf("%w: hashedSaltedValue is not base64", ErrMalformed)
-	}
-	rawSalt, err := base64.StdEncoding.DecodeString(salt)
-	if err != nil {
-		return model.Credential{}, fmt.Errorf("%w: salt is not base64", ErrMalformed)
-	}
-	p := params{algorithm: algorithm, iterations: hashIterations, size: len(value), memory: argonMemory, threads: argonThreads, variant: "id"}
-	h := hash{params: p, salt: rawSalt, value: value}
-	if err := h.check(); err != nil {
-		return model.Credential{}, err
-	}
-	return model.Credential{Type: TypePassword, SecretData: formatSecret(value, rawSalt), CredentialData: p.format()}, nil
-}
-
-// Check tells whether a stored credential could be verified here, for imports:
-// nil, ErrMalformed or ErrUnsupported.
-func Check(c model.Credential) error {
-	_, err := parse(c)
-	return err
-}

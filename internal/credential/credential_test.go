@@ -193,14 +193,12 @@ func TestVerify_RefusesAbsurdParameters(t *testing.T) {
 			if ok || !errors.Is(err, tt.want) {
 				t.Errorf("Verify = %v, %v; want %v", ok, err, tt.want)
 			}
-			if err := credential.Check(c); !errors.Is(err, tt.want) {
-				t.Errorf("Check = %v, want %v", err, tt.want)
-			}
 		})
 	}
 	otp := model.Credential{Type: "otp", SecretData: good, CredentialData: pbkdf}
-	if err := credential.Check(otp); !errors.Is(err, credential.ErrUnsupported) {
-		t.Errorf("Check of a one-time password = %v, want ErrUnsupported", err)
+	var h credential.Hasher
+	if _, _, err := h.Verify(t.Context(), otp, "", credential.Policy{}); !errors.Is(err, credential.ErrUnsupported) {
+		t.Errorf("Verify of a one-time password = %v, want ErrUnsupported", err)
 	}
 }
 
@@ -208,8 +206,9 @@ func TestVerify_RefusesAbsurdParameters(t *testing.T) {
 func TestVerify_ErrorsDoNotShowTheHash(t *testing.T) {
 	t.Parallel()
 	c := password(`{"value":["c2VjcmV0"],"salt":"c2FsdA=="}`, `{}`)
-	if err := credential.Check(c); err == nil || strings.Contains(err.Error(), "c2V") {
-		t.Errorf("Check = %v", err)
+	var h credential.Hasher
+	if _, _, err := h.Verify(t.Context(), c, "", credential.Policy{}); err == nil || strings.Contains(err.Error(), "c2V") {
+		t.Errorf("Verify = %v", err)
 	}
 }
 
@@ -252,36 +251,6 @@ func TestVerify_RehashAsThePolicySays(t *testing.T) {
 				t.Errorf("Verify = %v, rehash %v, %v; want rehash %v", ok, got, err, tt.want)
 			}
 		})
-	}
-}
-
-func TestFromLegacy(t *testing.T) {
-	t.Parallel()
-	v := vectors(t)
-	for _, v := range v {
-		var s struct{ Value, Salt string }
-		var d struct {
-			HashIterations int
-			Algorithm      string
-		}
-		if json.Unmarshal([]byte(v.SecretData), &s) != nil || json.Unmarshal([]byte(v.CredentialData), &d) != nil {
-			t.Fatal("testdata is broken")
-		}
-		got, err := credential.FromLegacy(s.Value, s.Salt, d.HashIterations, d.Algorithm)
-		if err != nil || got != v.credential() {
-			t.Errorf("FromLegacy = %+v, %v; want %+v", got, err, v.credential())
-		}
-	}
-	value, salt := base64.StdEncoding.EncodeToString(make([]byte, 32)), "AAAA"
-	for name, f := range map[string]func() error{
-		"no algorithm": func() error { _, err := credential.FromLegacy(value, salt, 1, ""); return err },
-		"a TOTP":       func() error { _, err := credential.FromLegacy(value, salt, 1, "HmacSHA1"); return err },
-		"bad value":    func() error { _, err := credential.FromLegacy("!", salt, 1, "pbkdf2"); return err },
-		"bad salt":     func() error { _, err := credential.FromLegacy(value, "!", 1, "pbkdf2"); return err },
-	} {
-		if f() == nil {
-			t.Errorf("FromLegacy with %s succeeded", name)
-		}
 	}
 }
 
@@ -337,7 +306,7 @@ func TestParsePolicy(t *testing.T) {
 		{in: "length(8) and digits(1)"},
 		{in: "hashAlgorithm(argon2)", want: credential.Policy{Algorithm: "argon2"}},
 		{in: "length(8) and hashAlgorithm(pbkdf2-sha512) and hashIterations(1234)", want: credential.Policy{Algorithm: "pbkdf2-sha512", Iterations: 1234}},
-		{in: " hashIterations( 9 ) and hashAlgorithm(pbkdf2) ", want: credential.Policy{Algorithm: "pbkdf2", Iterations: 9}},
+		{in: " hashIterations( 9 ) and hashAlgorithm(pbkdf2) ", refused: "Invalid config for hashIterations: Not a valid number", want: credential.Policy{Algorithm: "pbkdf2", Iterations: 9}},
 		{in: "hashIterations"},
 		{in: "hashIterations(-1)"},
 		{in: "hashIterations(x)", refused: "Invalid config for hashIterations: Not a valid number"},
@@ -351,10 +320,10 @@ func TestParsePolicy(t *testing.T) {
 			if got := credential.ParsePolicy(tt.in); got != tt.want {
 				t.Errorf("ParsePolicy = %+v, want %+v", got, tt.want)
 			}
-			err := credential.CheckPolicy(tt.in)
+			_, err := credential.ParseRules(tt.in)
 			var refused *credential.PolicyError
 			if errors.As(err, &refused) != (tt.refused != "") || err != nil && err.Error() != tt.refused {
-				t.Errorf("CheckPolicy = %v, want %q", err, tt.refused)
+				t.Errorf("ParseRules = %v, want %q", err, tt.refused)
 			}
 		})
 	}

@@ -43,8 +43,9 @@ func (p Policy) params() params {
 // parts are left to others; what is no known value counts as not set.
 func ParsePolicy(passwordPolicy string) Policy {
 	var p Policy
-	eachPart(passwordPolicy, func(name, arg string, _ bool) {
-		switch name {
+	for part := range strings.SplitSeq(passwordPolicy, " and ") {
+		name, arg, _ := cutPart(part)
+		switch arg = strings.TrimSpace(arg); name {
 		case "hashAlgorithm":
 			if _, ok := defaults[arg]; ok {
 				p.Algorithm = arg
@@ -54,44 +55,6 @@ func ParsePolicy(passwordPolicy string) Policy {
 				p.Iterations = n
 			}
 		}
-	})
+	}
 	return p
-}
-
-// PolicyError is a refused passwordPolicy; Text is for the caller, in
-// Keycloak's words, to be sent as errorMessage with status 400.
-type PolicyError struct{ Text string }
-
-func (e *PolicyError) Error() string { return e.Text }
-
-// CheckPolicy tells whether Keycloak would store a passwordPolicy, as far as
-// its hash parts go: nil or a *PolicyError.
-func CheckPolicy(passwordPolicy string) error {
-	var bad string
-	eachPart(passwordPolicy, func(name, arg string, hasArg bool) {
-		switch {
-		case bad != "":
-		case name == "hashAlgorithm" && arg == "":
-			bad = "Invalid config for hashAlgorithm: Password hashing provider id must be set"
-		case name == "hashAlgorithm":
-			if _, ok := defaults[arg]; !ok {
-				bad = "Invalid config for hashAlgorithm: Password hashing provider not found"
-			}
-		case name == "hashIterations" && hasArg:
-			if _, err := strconv.Atoi(arg); err != nil {
-				bad = "Invalid config for hashIterations: Not a valid number"
-			}
-		}
-	})
-	if bad != "" {
-		return &PolicyError{Text: bad}
-	}
-	return nil
-}
-
-func eachPart(policy string, f func(name, arg string, hasArg bool)) {
-	for part := range strings.SplitSeq(policy, " and ") {
-		name, arg, hasArg := strings.Cut(strings.TrimSpace(part), "(")
-		f(strings.TrimSpace(name), strings.TrimSpace(strings.TrimSuffix(arg, ")")), hasArg)
-	}
 }

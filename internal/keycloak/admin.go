@@ -1,8 +1,6 @@
 package keycloak
 
 import (
-	"bytes"
-	_ "embed"
 	"encoding/json"
 	"slices"
 
@@ -93,50 +91,4 @@ func compositeIDs(raw json.RawMessage, ids map[string]string) (out []string) {
 	}
 	slices.Sort(out)
 	return out
-}
-
-//go:embed defaults/demo.json
-var demoParts []byte
-
-// DemoRealm is the document of realm demo: a complete export (so that it can
-// add a client scope without losing the default ones), good for Keycloak too.
-// In it are a portal with offline access, a bearer-only service, an optional
-// client scope info and user1 with password "password".
-func DemoRealm() []byte {
-	var base, demo map[string]json.RawMessage
-	doc := bytes.ReplaceAll(freshRealm, []byte("{{realm}}"), []byte("demo"))
-	if err := json.Unmarshal(doc, &base); err != nil {
-		panic(err) // embedded
-	}
-	if err := json.Unmarshal(demoParts, &demo); err != nil {
-		panic(err) // embedded
-	}
-	delete(base, "components") // keys are made when it is imported
-	for name, raw := range demo {
-		base[name] = joinLists(base[name], raw)
-	}
-	out, err := json.MarshalIndent(base, "", " ")
-	if err != nil {
-		panic(err) // embedded
-	}
-	return out
-}
-
-// joinLists puts two lists together, members of objects likewise; anything
-// else is replaced.
-func joinLists(old, add json.RawMessage) json.RawMessage {
-	switch {
-	case kind(old) == 'a' && kind(add) == 'a':
-		var a, b []json.RawMessage
-		_, _ = json.Unmarshal(old, &a), json.Unmarshal(add, &b)
-		add, _ = json.Marshal(append(a, b...))
-	case kind(old) == 'o' && kind(add) == 'o':
-		a, b := map[string]json.RawMessage{}, map[string]json.RawMessage{}
-		_, _ = json.Unmarshal(old, &a), json.Unmarshal(add, &b)
-		for k, v := range b {
-			a[k] = joinLists(a[k], v)
-		}
-		add, _ = json.Marshal(a)
-	}
-	return add
 }

@@ -1,8 +1,6 @@
 package keycloak
 
 import (
-	"encoding/json"
-	"slices"
 	"strings"
 	"testing"
 
@@ -68,32 +66,4 @@ func TestAdminClientFor(t *testing.T) {
 		"standardFlowEnabled":true,"implicitFlowEnabled":false,"directAccessGrantsEnabled":false,"serviceAccountsEnabled":false,"publicClient":false,"frontchannelLogout":false,
 		"attributes":{"realm_client":"true"},"authenticationFlowBindingOverrides":{},"fullScopeAllowed":false,"nodeReRegistrationTimeout":0,"defaultClientScopes":[],"optionalClientScopes":[],
 		"access":{"view":true,"configure":false,"manage":false}}`))
-}
-
-func TestDemoRealm(t *testing.T) {
-	t.Parallel()
-	d := mustParse(t, string(DemoRealm()))
-	cfg := mustConfig(t, d)
-	portal, service := cfg.Client("offline-access-portal"), cfg.Client("database-service")
-	if portal.Secret != "password" || portal.PublicClient || !portal.StandardFlowEnabled || !portal.DirectAccessGrantsEnabled || !service.BearerOnly || !cfg.Realm.EventsEnabled {
-		t.Errorf("portal = %+v, service = %+v", portal, service)
-	}
-	s := shape{cfg}
-	if got, want := s.scopes("offline-access-portal"), usualDefault+" | "+usualOpt+" info"; got != want {
-		t.Errorf("portal's scopes = %s, want %s", got, want)
-	}
-	if got, want := s.scopes("account-console"), usualDefault+" | "+usualOpt; got != want {
-		t.Errorf("account console's scopes = %s, want %s", got, want)
-	}
-	if !cfg.Scope("info").InTokenScope() || cfg.Scope("basic") == nil {
-		t.Error("scope info or the default scopes are missing")
-	}
-	i := slices.IndexFunc(d.Users, func(u *UserDocument) bool { return u.User.Username == "user1" })
-	realm, _ := roleNames(cfg, d.Users[i].User.Grants.Roles)
-	if want := []string{"default-roles-demo", "offline_access", "user"}; !slices.Equal(realm, want) {
-		t.Errorf("roles of user1 = %v, want %v", realm, want)
-	}
-	if !json.Valid(DemoRealm()) || !slices.Equal(DemoRealm(), DemoRealm()) {
-		t.Error("the demo realm must be the same document every time")
-	}
 }

@@ -161,7 +161,13 @@ func readClient(f *fields, c *model.Client, newID func() string) {
 	if raw := f.m["secret"]; kind(raw) == 's' && unquote(raw) == Masked {
 		f.drop("secret") // Keycloak would store the stars, a secret everybody knows
 	}
+	// As Keycloak, a new client whose users are asked has no roles of its own
+	// accord.
+	fresh := !f.has("fullScopeAllowed") && c.Num == 0
 	apply(f, clientMembers, c)
+	if fresh && c.ConsentRequired {
+		c.FullScopeAllowed = false
+	}
 	f.str("protocol", &c.Protocol)
 	if c.Protocol != protocolOIDC && c.Protocol != protocolSAML && c.Protocol != "docker-v2" && c.Protocol != "oid4vc" && c.Protocol != "" {
 		f.failf(f.at("protocol"), "unknown protocol %q", c.Protocol)

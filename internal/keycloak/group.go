@@ -14,11 +14,6 @@ type GroupOptions struct {
 	SubGroups []Object
 }
 
-// GroupAccess is what an administrator with all rights may do with a group.
-func GroupAccess() map[string]bool {
-	return map[string]bool{"view": true, "viewMembers": true, "manageMembers": true, "manage": true, "manageMembership": true}
-}
-
 // GroupRepresentation is a group as admin REST shows it.
 func GroupRepresentation(cfg *model.Config, g *model.Group, opts GroupOptions) Object {
 	o := Object{{"id", g.ID}, {"name", g.Name}}

@@ -59,10 +59,11 @@ func TestGroups(t *testing.T) {
 	t.Parallel()
 	cfg := config(t, partsRealm)
 	g, h := cfg.GroupByPath("/g"), cfg.GroupByPath("/g/h")
+	all := map[string]bool{"view": true, "viewMembers": true, "manageMembers": true, "manage": true, "manageMembership": true}
 	const access = `,"access":{"manage":true,"manageMembers":true,"manageMembership":true,"view":true,"viewMembers":true}}`
 	for want, got := range map[string]Object{
-		`{"id":"g-id","name":"g","description":"gd","path":"/g","subGroupCount":1,"subGroups":[],"attributes":{"a":["b"]},"realmRoles":["r"],"clientRoles":{"account":["view-profile"]}` + access: GroupRepresentation(cfg, g, GroupOptions{Access: GroupAccess()}),
-		`{"id":"g-id","name":"g","description":"gd","path":"/g","subGroupCount":1,"subGroups":[]` + access:                                                                                        GroupRepresentation(cfg, g, GroupOptions{Brief: true, Access: GroupAccess()}),
+		`{"id":"g-id","name":"g","description":"gd","path":"/g","subGroupCount":1,"subGroups":[],"attributes":{"a":["b"]},"realmRoles":["r"],"clientRoles":{"account":["view-profile"]}` + access: GroupRepresentation(cfg, g, GroupOptions{Access: all}),
+		`{"id":"g-id","name":"g","description":"gd","path":"/g","subGroupCount":1,"subGroups":[]` + access:                                                                                        GroupRepresentation(cfg, g, GroupOptions{Brief: true, Access: all}),
 		`{"id":"h-id","name":"h","path":"/g/h","parentId":"g-id","subGroupCount":0,"subGroups":[],"attributes":{},"realmRoles":[],"clientRoles":{}}`:                                              GroupRepresentation(cfg, h, GroupOptions{}),
 		`{"id":"h-id","name":"h","path":"/g/h","parentId":"g-id","subGroups":[]}`:                                                                                                                 GroupRepresentation(cfg, h, GroupOptions{Bare: true}),
 	} {

@@ -56,7 +56,6 @@ func TestRoundTrip_ParseExportParse(t *testing.T) {
 		"fresh":           `{"realm":"fresh"}`,
 		"recording realm": strings.ReplaceAll(string(testdata(t, "recording-realm.json")), "{{realm}}", "rec"),
 		"Keycloak's full": string(testdata(t, "full-export.json")),
-		"demo":            string(DemoRealm()),
 		"rich":            rich,
 	} {
 		t.Run(name, func(t *testing.T) {

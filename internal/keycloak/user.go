@@ -23,15 +23,6 @@ type UserOptions struct {
 	Access map[string]bool
 }
 
-// UserAccess is what an administrator with all rights may do with a user;
-// UserListAccess is the same in a list.
-func UserAccess() map[string]bool {
-	return map[string]bool{"view": true, "manage": true, "manageGroupMembership": true, "mapRoles": true, "impersonate": true, "resetPassword": true}
-}
-
-// UserListAccess is member access of users in lists.
-func UserListAccess() map[string]bool { return map[string]bool{"manage": true} }
-
 // exportOnlyUser are extra members of users that only export files show.
 var exportOnlyUser = []string{"federatedIdentities", "socialLinks"}
 

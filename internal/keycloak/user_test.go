@@ -18,8 +18,8 @@ func TestUserRepresentation_Shapes(t *testing.T) {
 		opts UserOptions
 		want string
 	}{
-		{"one", u, UserOptions{Access: UserAccess()}, `{"id":"i","username":"user1","firstName":"Uma","lastName":"One","email":"user1@example.org","emailVerified":true,"enabled":true,"createdTimestamp":1000,"totp":false,"disableableCredentialTypes":[],"requiredActions":[],"notBefore":0,"access":{"impersonate":true,"manage":true,"manageGroupMembership":true,"mapRoles":true,"resetPassword":true,"view":true}}`},
-		{"in a brief list", u, UserOptions{Brief: true, Access: UserListAccess()}, `{"id":"i","username":"user1","firstName":"Uma","lastName":"One","email":"user1@example.org","emailVerified":true,"enabled":true,"createdTimestamp":1000,"access":{"manage":true}}`},
+		{"one", u, UserOptions{Access: map[string]bool{"view": true, "manage": true, "manageGroupMembership": true, "mapRoles": true, "impersonate": true, "resetPassword": true}}, `{"id":"i","username":"user1","firstName":"Uma","lastName":"One","email":"user1@example.org","emailVerified":true,"enabled":true,"createdTimestamp":1000,"totp":false,"disableableCredentialTypes":[],"requiredActions":[],"notBefore":0,"access":{"impersonate":true,"manage":true,"manageGroupMembership":true,"mapRoles":true,"resetPassword":true,"view":true}}`},
+		{"in a brief list", u, UserOptions{Brief: true, Access: map[string]bool{"manage": true}}, `{"id":"i","username":"user1","firstName":"Uma","lastName":"One","email":"user1@example.org","emailVerified":true,"enabled":true,"createdTimestamp":1000,"access":{"manage":true}}`},
 		{"a service account has neither names nor access", &model.User{ID: "i", Username: "service-account-x", Enabled: true}, UserOptions{}, `{"id":"i","username":"service-account-x","emailVerified":false,"enabled":true,"createdTimestamp":0,"totp":false,"disableableCredentialTypes":[],"requiredActions":[],"notBefore":0}`},
 	} {
 		if d := cmp.Diff(tt.want, asText(UserRepresentation(tt.user, tt.opts))); d != "" {

@@ -60,7 +60,7 @@ func NewUser(cfg *model.Config, doc []byte, newID func() string) (*UserDocument,
 // name or the e-mail address. With attributes, they replace the set, and
 // email, firstName and lastName that are left out are removed too; a username
 // left out is an error where names may change. id, createdTimestamp,
-// notBefore, roles, groups and credentials are ignored.
+// notBefore, roles and groups are ignored; the password is NewPassword's.
 //
 // Errors: *DocumentError. Two checks are left to the caller, in this order:
 // whether username and email are free, then CheckUsernameChange.
@@ -94,6 +94,21 @@ func UpdateUser(cfg *model.Config, old *model.User, doc []byte) (*model.User, er
 		return nil, f.err
 	}
 	return &u, nil
+}
+
+// NewPassword is the plain password in the body of PUT /users/{id}: nil when
+// there is none. Stored credentials in it are ignored.
+//
+// Errors: *DocumentError.
+func NewPassword(doc []byte) (*CredentialInput, error) {
+	f := body(doc)
+	var out *CredentialInput
+	for _, in := range readCredentials(f, &model.User{}, func() string { return "" }) {
+		if in.Credential.Type == "password" && in.Value != "" {
+			out = &in
+		}
+	}
+	return out, f.fault()
 }
 
 // CheckUsernameChange refuses a new username where the realm does not let them

@@ -49,6 +49,32 @@ func SessionShard(id string) (shard int64, ok bool) {
 	return shard, shard < Shards
 }
 
+// handleBytes is how much of a handle is random: 256 bits.
+const handleBytes = 32
+
+// NewHandle makes a secret that stands for something in progress (an
+// authorization code, a login): 46 URL-safe base64 characters, two bytes of
+// shard and 32 random ones.
+func NewHandle(shard int64, rand io.Reader) (string, error) {
+	var b [2 + handleBytes]byte
+	b[0], b[1] = byte(shard>>8), byte(shard)
+	if _, err := io.ReadFull(rand, b[2:]); err != nil {
+		return "", fmt.Errorf("handle: %w", err)
+	}
+	return base64.RawURLEncoding.EncodeToString(b[:]), nil
+}
+
+// HandleShard reads the shard out of a handle; ok is false for what NewHandle
+// did not make.
+func HandleShard(handle string) (shard int64, ok bool) {
+	b, err := base64.RawURLEncoding.DecodeString(handle)
+	if err != nil || len(b) != 2+handleBytes {
+		return 0, false
+	}
+	shard = int64(b[0])<<8 | int64(b[1])
+	return shard, shard < Shards
+}
+
 // NewUUID is a random UUID, version 4 (RFC 9562 §5.4).
 func NewUUID(rand io.Reader) (string, error) {
 	var b [16]byte

@@ -41,6 +41,19 @@ func origin(uri string) string {
 	return u.Scheme + "://" + u.Host
 }
 
+// HomeURL is where the client's own pages begin, if that is an address a link
+// may lead to; "" otherwise.
+func (c *Client) HomeURL() string {
+	home := c.absolute(c.BaseURL)
+	if home == "" {
+		home = c.RootURL
+	}
+	if origin(home) == "" {
+		return ""
+	}
+	return home
+}
+
 // absolute puts the root URL before a redirect URI that is only a path.
 func (c *Client) absolute(uri string) string {
 	if strings.HasPrefix(uri, "/") && c.RootURL != "" && !strings.HasPrefix(c.RootURL, "${") {
@@ -53,12 +66,38 @@ func (c *Client) absolute(uri string) string {
 // registered: exactly, or by Keycloak's trailing "*" and nothing more. The
 // part of the asked URI before "?" is compared with a wildcard. URIs with a
 // fragment, a user, control characters or dot segments never match a wildcard.
+// A loopback URI registered without a port is allowed with any: native apps
+// listen where they find a free one.
 //
-// RFC 6749 §3.1.2, RFC 9700 §2.1.
+// RFC 6749 §3.1.2, RFC 9700 §2.1; RFC 8252 §7.3 and, as Keycloak, localhost.
 func (c *Client) RedirectAllowed(uri string) bool {
 	if uri == "" || len(uri) > 4000 {
 		return false
 	}
+	if c.registered(uri) {
+		return true
+	}
+	without, ok := cutLoopbackPort(uri)
+	return ok && c.registered(without)
+}
+
+// cutLoopbackPort takes the port out of an http URI on this machine.
+func cutLoopbackPort(uri string) (string, bool) {
+	for _, origin := range []string{"http://127.0.0.1", "http://[::1]", "http://localhost"} {
+		rest, ok := strings.CutPrefix(uri, origin+":")
+		if !ok {
+			continue
+		}
+		rest = strings.TrimLeft(rest, "0123456789")
+		if rest == "" || rest[0] == '/' || rest[0] == '?' {
+			return origin + rest, true
+		}
+	}
+	return "", false
+}
+
+// registered tells whether a redirect URI matches a registered one as it is.
+func (c *Client) registered(uri string) bool {
 	for _, r := range c.RedirectURIs {
 		valid := c.absolute(r)
 		if valid == uri {

@@ -75,7 +75,8 @@ func CheckRefresh(cfg *Config, c *Client, t RefreshUse, row *SessionRow, now int
 // token of the same second; here, with maxReuse 0, only the newest passes.
 //
 // Errors: ErrReused (used too often), ErrSuperseded (an older link): both end
-// the client session (behaviour §4.5).
+// the client session (behaviour §4.5). ErrStale: of a chain that was forgotten,
+// which ends nothing.
 func UseChain(s *ClientSession, t RefreshUse, maxReuse int, newJTI string, newIssued int64) (Chain, []Chain, error) {
 	main, more := s.Chain, append([]Chain(nil), s.MoreChains...)
 	i := -1 // -1 is the main chain
@@ -89,7 +90,10 @@ func UseChain(s *ClientSession, t RefreshUse, maxReuse int, newJTI string, newIs
 			}
 		}
 		if i < 0 {
-			more = append(more, Chain{ID: t.ChainID})
+			var err error
+			if more, err = addChain(more, t); err != nil {
+				return Chain{}, nil, err
+			}
 			i = len(more) - 1
 		}
 	}
@@ -106,6 +110,31 @@ func UseChain(s *ClientSession, t RefreshUse, maxReuse int, newJTI string, newIs
 	}
 	more[i] = next
 	return main, more, nil
+}
+
+// MaxChains bounds the chains of a client session beside its main one. Each is
+// a login of the client in the same session, which Keycloak counts without
+// end; every one lies in the row a refresh reads, at about 150 bytes.
+const MaxChains = 31
+
+// addChain makes room for a chain first seen with t. Beyond MaxChains the one
+// unused for longest is forgotten. Its tokens are older than any use of those
+// kept, by which they are known if they come again: an old link must not pass
+// for the beginning of a new chain.
+func addChain(more []Chain, t RefreshUse) ([]Chain, error) {
+	if len(more) >= MaxChains {
+		oldest := 0
+		for k := range more {
+			if more[k].Issued < more[oldest].Issued {
+				oldest = k
+			}
+		}
+		if t.IssuedAt <= more[oldest].Issued {
+			return nil, ErrStale
+		}
+		more = append(more[:oldest], more[oldest+1:]...)
+	}
+	return append(more, Chain{ID: t.ChainID}), nil
 }
 
 func (ch Chain) use(t RefreshUse, maxReuse int, newJTI string, newIssued int64) (Chain, error) {

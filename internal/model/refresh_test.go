@@ -2,6 +2,7 @@ package model_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -226,5 +227,42 @@ func TestUseChain_OnlyTheNewestOfASecond(t *testing.T) {
 		if !errors.Is(err, want) {
 			t.Errorf("use of %s = %v, want %v", tokens[i], err, want)
 		}
+	}
+}
+
+// However many logins share a client session, its row stays small, and no
+// token of a chain that was forgotten works a second time.
+func TestUseChain_Bound(t *testing.T) {
+	t.Parallel()
+	s := &model.ClientSession{Chain: model.Chain{ID: "main", Current: "m", Issued: 1}}
+	use := func(chain int, jti string, issued, now int64) error {
+		main, more, err := model.UseChain(s, model.RefreshUse{JTI: jti, ChainID: fmt.Sprint("chain ", chain), IssuedAt: issued}, 0, fmt.Sprint("next ", chain), now)
+		if err == nil {
+			s.Chain, s.MoreChains = main, more
+		}
+		return err
+	}
+	const logins = 2 * model.MaxChains
+	for i := range logins {
+		at := int64(100 + i)
+		if err := use(i, fmt.Sprint("first ", i), at, at); err != nil {
+			t.Fatalf("first use of chain %d: %v", i, err)
+		}
+		if len(s.MoreChains) > model.MaxChains {
+			t.Fatalf("%d chains, want at most %d", len(s.MoreChains), model.MaxChains)
+		}
+	}
+	for i := range logins - model.MaxChains {
+		for _, jti := range []string{"first ", "next "} {
+			if err := use(i, fmt.Sprint(jti, i), int64(100+i), 1000); !errors.Is(err, model.ErrStale) {
+				t.Errorf("%s%d of a forgotten chain: %v, want ErrStale", jti, i, err)
+			}
+		}
+	}
+	if err := use(logins-1, fmt.Sprint("next ", logins-1), 100+logins-1, 1000); err != nil {
+		t.Errorf("the latest chain goes on: %v", err)
+	}
+	if s.Chain.ID != "main" {
+		t.Errorf("the main chain was forgotten: %+v", s.Chain)
 	}
 }

@@ -13,6 +13,7 @@ const (
 	EndedByUserLogout  = "user_logout"     // all sessions of the user
 	EndedByRealmLogout = "realm_logout"    // all sessions of the realm
 	EndedByCodeReplay  = "code_reuse"      // an authorization code was used twice
+	EndedByOffline     = "offline_only"    // the browser login was for offline access alone
 	EndedByIdle        = "idle"            // nobody refreshed it in time
 	EndedByMax         = "max_lifespan"    // its maximum lifetime passed
 	EndedByRememberMe  = "remember_me_off" // the realm switched remember-me off
@@ -54,7 +55,7 @@ type ClientSession struct {
 	Scope       string            // scope granted at login, as in the first refresh token
 	Notes       map[string]string // session notes read by mappers: AUTH_TIME, acr, clientHost, …
 	Chain       Chain
-	MoreChains  []Chain // further rotation chains of the same client session
+	MoreChains  []Chain // further rotation chains of the same client session, at most MaxChains
 	Version     int64   // counts the writes of this row: a guarded update names it
 	Ended       *Ending
 	// Superseded is set when the realm, the client or the user ended all

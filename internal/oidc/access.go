@@ -40,9 +40,7 @@ func (q *request) active(raw string) (*activeToken, error) {
 		t.lightweight = err == nil && c.Kind == token.KindLightweight
 	}
 	switch ac.Typ {
-	case token.TypBearer, bearerLower, token.TypOffline:
-		t.offline = ofOfflineSession(ac)
-	case token.TypID, token.TypRefresh:
+	case token.TypBearer, bearerLower, token.TypOffline, token.TypID, token.TypRefresh:
 	default:
 		return nil, errInactive
 	}
@@ -82,22 +80,7 @@ func (q *request) attach(t *activeToken, ac *token.AccessClaims) error {
 		t.user = u
 		return err
 	}
-	row, revoked, err := q.e.Sessions.Access(q.ctx, q.snap.Config, t.client, ac.Sid, ac.Sub, ac.JTI, t.offline)
-	switch {
-	case !errors.Is(err, store.ErrNotFound):
-	case ac.Typ == token.TypID:
-		// An ID token does not say whether its session is an offline one.
-		t.offline = true
-		row, revoked, err = q.e.Sessions.Access(q.ctx, q.snap.Config, t.client, ac.Sid, ac.Sub, ac.JTI, true)
-	case t.offline && ac.Typ != token.TypOffline:
-		// A client without refresh tokens gets an online session and, as from
-		// Keycloak, an access token that names an offline one.
-		t.offline = false
-		row, revoked, err = q.e.Sessions.Access(q.ctx, q.snap.Config, t.client, ac.Sid, ac.Sub, ac.JTI, false)
-		if err == nil && row.Session.Notes[noteOfflineAsOnline] == "" {
-			return errInactive
-		}
-	}
+	row, offline, revoked, err := q.sessionOf(t.client, ac)
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, model.ErrSessionGone), err == nil && revoked:
 		return errInactive
@@ -106,8 +89,33 @@ func (q *request) attach(t *activeToken, ac *token.AccessClaims) error {
 	case ac.Iat+1 < row.Session.Started:
 		return errInactive
 	}
-	t.user, t.session = &row.User, &row.Session
+	t.user, t.session, t.offline = &row.User, &row.Session, offline
 	return nil
+}
+
+// sessionOf finds the live session a token belongs to and tells whether it is
+// an offline one and whether the token was revoked alone.
+//
+// Errors: store.ErrNotFound, model.ErrSessionGone.
+func (q *request) sessionOf(c *model.Client, ac *token.AccessClaims) (row *model.SessionRow, offline, revoked bool, err error) {
+	offline = ofOfflineSession(ac)
+	row, revoked, err = q.e.Sessions.Access(q.ctx, q.snap.Config, c, ac.Sid, ac.Sub, ac.JTI, offline)
+	switch {
+	case !errors.Is(err, store.ErrNotFound):
+	case ac.Typ == token.TypID:
+		// An ID token does not say whether its session is an offline one.
+		offline = true
+		row, revoked, err = q.e.Sessions.Access(q.ctx, q.snap.Config, c, ac.Sid, ac.Sub, ac.JTI, true)
+	case offline && ac.Typ != token.TypOffline:
+		// A client without refresh tokens gets an online session and, as from
+		// Keycloak, an access token that names an offline one.
+		offline = false
+		row, revoked, err = q.e.Sessions.Access(q.ctx, q.snap.Config, c, ac.Sid, ac.Sub, ac.JTI, false)
+		if err == nil && row.Session.Notes[noteOfflineAsOnline] == "" {
+			err = store.ErrNotFound
+		}
+	}
+	return row, offline, revoked, err
 }
 
 // noteOfflineAsOnline marks the online session of a login that asked for

@@ -30,6 +30,9 @@ func (e *Endpoints) certs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := q.checkTLS(); err != nil {
+		return err
+	}
 	q.publicDocument(w, "no-cache")
 	return web.WriteRaw(w, http.StatusOK, "application/json", q.snap.Keys.JWKS())
 }
@@ -51,6 +54,9 @@ var (
 func (e *Endpoints) discovery(w http.ResponseWriter, r *http.Request) error {
 	q, err := e.open(r)
 	if err != nil {
+		return err
+	}
+	if err := q.checkTLS(); err != nil {
 		return err
 	}
 	q.publicDocument(w, "no-cache, must-revalidate, no-transform, no-store")

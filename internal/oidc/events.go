@@ -16,12 +16,6 @@ type eventDraft struct {
 	cause string
 }
 
-// quietEvents are not stored unless the realm names them (behaviour §8).
-var quietEvents = map[string]bool{
-	"REFRESH_TOKEN": true, "REFRESH_TOKEN_ERROR": true, "INTROSPECT_TOKEN": true, "INTROSPECT_TOKEN_ERROR": true,
-	"USER_INFO_REQUEST": true, "USER_INFO_REQUEST_ERROR": true, "VALIDATE_ACCESS_TOKEN": true, "VALIDATE_ACCESS_TOKEN_ERROR": true,
-}
-
 // begin starts the event of a request. Where the realm keeps neither it nor
 // its error, as of refreshes by default, no detail is collected.
 func (q *request) begin(kind string) {
@@ -33,21 +27,7 @@ func (q *request) begin(kind string) {
 }
 
 // keeps tells whether the realm stores events of a type.
-func (q *request) keeps(kind string) bool {
-	r := q.snap.Realm
-	if !r.EventsEnabled {
-		return false
-	}
-	if len(r.EnabledEventTypes) == 0 {
-		return !quietEvents[kind]
-	}
-	for _, t := range r.EnabledEventTypes {
-		if t == kind {
-			return true
-		}
-	}
-	return false
-}
+func (q *request) keeps(kind string) bool { return q.snap.Realm.KeepsEvent(kind) }
 
 func (d *eventDraft) detail(key, value string) {
 	if d != nil && d.e != nil && d.e.Details != nil && value != "" {

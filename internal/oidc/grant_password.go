@@ -1,13 +1,10 @@
 package oidc
 
 import (
-	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/session"
-	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/token"
 	"github.com/latchkey-id/latchkey/internal/web"
 )
@@ -77,30 +74,17 @@ func (q *request) fullySetUp(u *model.User) bool {
 	return q.snap.Realm.Name == "master" || u.Email != "" && u.FirstName != "" && u.LastName != ""
 }
 
-// verifyPassword finds the user by username or e-mail and checks the password.
-// A hash under another policy than the realm's is renewed.
+// verifyPassword finds the user and checks the password.
 func (q *request) verifyPassword(login, password string) (*model.User, error) {
-	u, creds, err := q.e.Store.UserAndPassword(q.ctx, q.snap.Realm.Num, strings.ToLower(login), q.snap.Realm.LoginWithEmailAllowed)
-	if errors.Is(err, store.ErrNotFound) || err == nil && (len(creds) == 0 || u.ServiceClientID != "") {
-		if err := q.e.Hasher.VerifyNothingUnder(q.ctx, password, q.e.Realms.PasswordPolicy(q.snap)); err != nil {
-			return nil, err
-		}
-		return nil, invalidGrant("Invalid user credentials")
-	} else if err != nil {
+	u, ok, err := q.e.Realms.VerifyPassword(q.ctx, q.snap, login, password)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	ok, rehash, err := q.e.Hasher.Verify(q.ctx, creds[0], password, q.e.Realms.PasswordPolicy(q.snap))
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
+	case !ok && u != nil:
 		q.event.e.UserID = u.ID
+		fallthrough
+	case !ok:
 		return nil, invalidGrant("Invalid user credentials")
-	}
-	if rehash {
-		if err := q.e.Realms.Rehash(q.ctx, q.snap, u.ID, creds[0], password); err != nil {
-			q.note("rehash", err.Error())
-		}
 	}
 	return u, nil
 }

@@ -72,7 +72,7 @@ func (q *request) refreshed(row *model.SessionRow, rt *token.RefreshClaims, newJ
 		is.whole = &whole
 	}
 	if q.client.UseRefreshTokens() {
-		is.refreshJTI, is.refreshScope, is.reuseID = newJTI, rt.Scope, rt.ReuseID
+		is.refreshJTI, is.refreshScope, is.reuseID, is.refreshNonce = newJTI, rt.Scope, rt.ReuseID, rt.Nonce
 		q.event.detail("updated_refresh_token_id", newJTI)
 	}
 	return q.mint(is)

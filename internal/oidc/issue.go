@@ -30,8 +30,8 @@ type issue struct {
 	session *model.ClientSession // nil: transient, no sid
 	notes   map[string]string
 	context token.Context // of the access token's jti
-	nonce   string
-	openID  bool // an ID token is wanted
+	nonce   string        // of the ID token
+	openID  bool          // an ID token is wanted
 	// whole is the scope the ID token and the answer show where the access
 	// token was narrowed; nil: the same.
 	whole *model.ScopeSet
@@ -39,6 +39,7 @@ type issue struct {
 	// Of the refresh token; none is issued when refreshJTI is empty.
 	refreshJTI   string
 	refreshScope string
+	refreshNonce string // of tokens that came with one: here none does
 	reuseID      string
 	offline      bool
 }
@@ -95,7 +96,7 @@ func (q *request) mint(is *issue) (*Answer, error) {
 	sub, _ := access.claims["sub"].(string)
 	rc := token.RefreshClaims{
 		Exp: refreshExp, Iat: q.now, JTI: is.refreshJTI, Iss: q.issuer, Aud: []string{q.issuer}, Sub: sub,
-		Typ: refreshType(is.offline), Azp: c.ClientID, Nonce: is.nonce, Sid: is.session.SessionID,
+		Typ: refreshType(is.offline), Azp: c.ClientID, Nonce: is.refreshNonce, Sid: is.session.SessionID,
 		Scope: is.refreshScope, AudX: audience, ReuseID: is.reuseID, Prov: "default",
 	}
 	if a.RefreshToken, err = q.snap.Keys.SignInternal(rc.AppendJSON(nil)); err != nil {

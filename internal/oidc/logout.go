@@ -18,6 +18,9 @@ func (e *Endpoints) logout(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if err := q.checkTLS(); err != nil {
+		return err
+	}
 	if _, err := q.parseForm(); err != nil { // of a repeated parameter the first counts, as in Keycloak
 		return err
 	}

@@ -37,7 +37,7 @@ func mapperView(t *testing.T, mappers ...model.ProtocolMapper) *subjectView {
 	return &subjectView{cfg: cfg, client: app, user: u, roles: cfg.UserRoles(u.Grants), notes: map[string]string{"AUTH_TIME": "1763000000"}}
 }
 
-func mapper(kind string, config map[string]string) model.ProtocolMapper {
+func mapperOf(kind string, config map[string]string) model.ProtocolMapper {
 	c := map[string]string{"access.token.claim": "true"}
 	for k, v := range config {
 		c[k] = v
@@ -48,7 +48,7 @@ func mapper(kind string, config map[string]string) model.ProtocolMapper {
 func TestMappers(t *testing.T) {
 	t.Parallel()
 	attr := func(config map[string]string) model.ProtocolMapper {
-		return mapper("oidc-usermodel-attribute-mapper", config)
+		return mapperOf("oidc-usermodel-attribute-mapper", config)
 	}
 	for _, tt := range []struct {
 		name    string
@@ -65,25 +65,25 @@ func TestMappers(t *testing.T) {
 		{"nested claim name", []model.ProtocolMapper{attr(map[string]string{"user.attribute": "age", "claim.name": "a.b.c"})}, `{"a":{"b":{"c":"42"}}}`},
 		{"escaped dot", []model.ProtocolMapper{attr(map[string]string{"user.attribute": "age", "claim.name": `urn:x\.y.z`})}, `{"urn:x.y":{"z":"42"}}`},
 		{"a mapper may not set exp", []model.ProtocolMapper{attr(map[string]string{"user.attribute": "age", "claim.name": "exp", "jsonType.label": "long"})}, `{}`},
-		{"property as boolean", []model.ProtocolMapper{mapper("oidc-usermodel-property-mapper", map[string]string{"user.attribute": "emailVerified", "claim.name": "email_verified", "jsonType.label": "boolean"})}, `{"email_verified":true}`},
-		{"full name", []model.ProtocolMapper{mapper("oidc-full-name-mapper", nil)}, `{"name":"Uma One"}`},
-		{"address", []model.ProtocolMapper{mapper("oidc-address-mapper", nil)}, `{"address":{"country":"AT","street_address":"Main 1"}}`},
-		{"sub", []model.ProtocolMapper{mapper("oidc-sub-mapper", nil)}, `{"sub":"u-1"}`},
-		{"acr of a direct login", []model.ProtocolMapper{mapper("oidc-acr-mapper", nil)}, `{"acr":"1"}`},
-		{"auth_time from the session", []model.ProtocolMapper{mapper("oidc-usersessionmodel-note-mapper", map[string]string{"user.session.note": "AUTH_TIME", "claim.name": "auth_time", "jsonType.label": "long"})}, `{"auth_time":1763000000}`},
-		{"web origins, + is those of redirect URIs", []model.ProtocolMapper{mapper("oidc-allowed-origins-mapper", nil)}, `{"allowed-origins":["http://localhost:9999","https://app.example","https://other.example"]}`},
-		{"hardcoded claim", []model.ProtocolMapper{mapper("oidc-hardcoded-claim-mapper", map[string]string{"claim.name": "tier", "claim.value": "gold"})}, `{"tier":"gold"}`},
-		{"groups by path", []model.ProtocolMapper{mapper("oidc-group-membership-mapper", map[string]string{"claim.name": "groups", "full.path": "true"})}, `{"groups":["/staff/night"]}`},
-		{"groups by name", []model.ProtocolMapper{mapper("oidc-group-membership-mapper", map[string]string{"claim.name": "groups", "full.path": "false"})}, `{"groups":["night"]}`},
-		{"realm roles", []model.ProtocolMapper{mapper("oidc-usermodel-realm-role-mapper", map[string]string{"claim.name": "realm_access.roles", "multivalued": "true"})}, `{"realm_access":{"roles":["user"]}}`},
-		{"realm roles with a prefix", []model.ProtocolMapper{mapper("oidc-usermodel-realm-role-mapper", map[string]string{"claim.name": "roles", "multivalued": "true", "usermodel.realmRoleMapping.rolePrefix": "R_"})}, `{"roles":["R_user"]}`},
-		{"client roles; a disabled client has none", []model.ProtocolMapper{mapper("oidc-usermodel-client-role-mapper", map[string]string{"claim.name": "resource_access.${client_id}.roles", "multivalued": "true"})}, `{"resource_access":{"api":{"roles":["read"]},"app":{"roles":["use"]}}}`},
-		{"roles of one client", []model.ProtocolMapper{mapper("oidc-usermodel-client-role-mapper", map[string]string{"claim.name": "api", "multivalued": "true", "usermodel.clientRoleMapping.clientId": "api"})}, `{"api":["read"]}`},
-		{"audience resolve names the other clients", []model.ProtocolMapper{mapper("oidc-audience-resolve-mapper", nil)}, `{"aud":["api"]}`},
-		{"audience by client and by text", []model.ProtocolMapper{mapper("oidc-audience-mapper", map[string]string{"included.client.audience": "api"}), mapper("oidc-audience-mapper", map[string]string{"included.custom.audience": "https://x"}), mapper("oidc-audience-mapper", map[string]string{"included.client.audience": "off"})}, `{"aud":["api","https://x"]}`},
-		{"hardcoded role shows in roles and audience", []model.ProtocolMapper{mapper("oidc-hardcoded-role-mapper", map[string]string{"role": "api.write"}), mapper("oidc-usermodel-client-role-mapper", map[string]string{"claim.name": "api", "multivalued": "true", "usermodel.clientRoleMapping.clientId": "api"})}, `{"api":["read","write"]}`},
-		{"role name mapper", []model.ProtocolMapper{mapper("oidc-role-name-mapper", map[string]string{"role": "user", "new.role.name": "app.member"}), mapper("oidc-usermodel-realm-role-mapper", map[string]string{"claim.name": "realm", "multivalued": "true"}), mapper("oidc-usermodel-client-role-mapper", map[string]string{"claim.name": "app", "multivalued": "true", "usermodel.clientRoleMapping.clientId": "app"})}, `{"app":["member","use"]}`},
-		{"unknown mapper types contribute nothing", []model.ProtocolMapper{mapper("oidc-script-based-protocol-mapper", map[string]string{"claim.name": "x"})}, `{}`},
+		{"property as boolean", []model.ProtocolMapper{mapperOf("oidc-usermodel-property-mapper", map[string]string{"user.attribute": "emailVerified", "claim.name": "email_verified", "jsonType.label": "boolean"})}, `{"email_verified":true}`},
+		{"full name", []model.ProtocolMapper{mapperOf("oidc-full-name-mapper", nil)}, `{"name":"Uma One"}`},
+		{"address", []model.ProtocolMapper{mapperOf("oidc-address-mapper", nil)}, `{"address":{"country":"AT","street_address":"Main 1"}}`},
+		{"sub", []model.ProtocolMapper{mapperOf("oidc-sub-mapper", nil)}, `{"sub":"u-1"}`},
+		{"acr of a direct login", []model.ProtocolMapper{mapperOf("oidc-acr-mapper", nil)}, `{"acr":"1"}`},
+		{"auth_time from the session", []model.ProtocolMapper{mapperOf("oidc-usersessionmodel-note-mapper", map[string]string{"user.session.note": "AUTH_TIME", "claim.name": "auth_time", "jsonType.label": "long"})}, `{"auth_time":1763000000}`},
+		{"web origins, + is those of redirect URIs", []model.ProtocolMapper{mapperOf("oidc-allowed-origins-mapper", nil)}, `{"allowed-origins":["http://localhost:9999","https://app.example","https://other.example"]}`},
+		{"hardcoded claim", []model.ProtocolMapper{mapperOf("oidc-hardcoded-claim-mapper", map[string]string{"claim.name": "tier", "claim.value": "gold"})}, `{"tier":"gold"}`},
+		{"groups by path", []model.ProtocolMapper{mapperOf("oidc-group-membership-mapper", map[string]string{"claim.name": "groups", "full.path": "true"})}, `{"groups":["/staff/night"]}`},
+		{"groups by name", []model.ProtocolMapper{mapperOf("oidc-group-membership-mapper", map[string]string{"claim.name": "groups", "full.path": "false"})}, `{"groups":["night"]}`},
+		{"realm roles", []model.ProtocolMapper{mapperOf("oidc-usermodel-realm-role-mapper", map[string]string{"claim.name": "realm_access.roles", "multivalued": "true"})}, `{"realm_access":{"roles":["user"]}}`},
+		{"realm roles with a prefix", []model.ProtocolMapper{mapperOf("oidc-usermodel-realm-role-mapper", map[string]string{"claim.name": "roles", "multivalued": "true", "usermodel.realmRoleMapping.rolePrefix": "R_"})}, `{"roles":["R_user"]}`},
+		{"client roles; a disabled client has none", []model.ProtocolMapper{mapperOf("oidc-usermodel-client-role-mapper", map[string]string{"claim.name": "resource_access.${client_id}.roles", "multivalued": "true"})}, `{"resource_access":{"api":{"roles":["read"]},"app":{"roles":["use"]}}}`},
+		{"roles of one client", []model.ProtocolMapper{mapperOf("oidc-usermodel-client-role-mapper", map[string]string{"claim.name": "api", "multivalued": "true", "usermodel.clientRoleMapping.clientId": "api"})}, `{"api":["read"]}`},
+		{"audience resolve names the other clients", []model.ProtocolMapper{mapperOf("oidc-audience-resolve-mapper", nil)}, `{"aud":["api"]}`},
+		{"audience by client and by text", []model.ProtocolMapper{mapperOf("oidc-audience-mapper", map[string]string{"included.client.audience": "api"}), mapperOf("oidc-audience-mapper", map[string]string{"included.custom.audience": "https://x"}), mapperOf("oidc-audience-mapper", map[string]string{"included.client.audience": "off"})}, `{"aud":["api","https://x"]}`},
+		{"hardcoded role shows in roles and audience", []model.ProtocolMapper{mapperOf("oidc-hardcoded-role-mapper", map[string]string{"role": "api.write"}), mapperOf("oidc-usermodel-client-role-mapper", map[string]string{"claim.name": "api", "multivalued": "true", "usermodel.clientRoleMapping.clientId": "api"})}, `{"api":["read","write"]}`},
+		{"role name mapper", []model.ProtocolMapper{mapperOf("oidc-role-name-mapper", map[string]string{"role": "user", "new.role.name": "app.member"}), mapperOf("oidc-usermodel-realm-role-mapper", map[string]string{"claim.name": "realm", "multivalued": "true"}), mapperOf("oidc-usermodel-client-role-mapper", map[string]string{"claim.name": "app", "multivalued": "true", "usermodel.clientRoleMapping.clientId": "app"})}, `{"app":["member","use"]}`},
+		{"unknown mapper types contribute nothing", []model.ProtocolMapper{mapperOf("oidc-script-based-protocol-mapper", map[string]string{"claim.name": "x"})}, `{}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

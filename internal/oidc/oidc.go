@@ -24,6 +24,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/session"
 	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/ui"
 	"github.com/latchkey-id/latchkey/internal/web"
 )
 
@@ -37,6 +38,8 @@ type Endpoints struct {
 	Rand     io.Reader
 	Now      func() time.Time
 	Base     *web.BaseURL
+	UI       *ui.UI
+	Pages    Pages
 }
 
 // Routes registers the endpoints.
@@ -45,6 +48,8 @@ func (e *Endpoints) Routes(mux *web.Mux) {
 	mux.Handle("GET /realms/{realm}", e.realmDocument)
 	mux.Handle("GET /realms/{realm}/.well-known/openid-configuration", e.discovery)
 	mux.Handle("GET "+protocol+"/certs", e.certs)
+	mux.Handle("GET "+protocol+"/auth", e.authorize)
+	mux.Handle("POST "+protocol+"/auth", e.authorize)
 	mux.Handle("POST "+protocol+"/token", e.token)
 	mux.Handle("POST "+protocol+"/token/introspect", e.introspect)
 	mux.Handle("GET "+protocol+"/userinfo", e.userinfo)
@@ -73,6 +78,7 @@ type request struct {
 	e      *Endpoints
 	ctx    context.Context
 	r      *http.Request
+	w      http.ResponseWriter // of pages
 	snap   *realm.Snapshot
 	base   string // of the server, no trailing slash
 	issuer string

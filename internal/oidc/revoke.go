@@ -67,18 +67,16 @@ func (e *Endpoints) revoke(w http.ResponseWriter, r *http.Request) error {
 
 // revokeToken does it; done is false when there was nothing live to revoke.
 func (q *request) revokeToken(ac *token.AccessClaims) (done bool, err error) {
-	offline := ofOfflineSession(ac)
-	var userID string
+	userID, offline := ac.Sub, false
 	if ac.Sid != "" {
-		row, _, err := q.e.Sessions.Access(q.ctx, q.snap.Config, q.client, ac.Sid, ac.Sub, ac.JTI, offline)
+		var row *model.SessionRow
+		row, offline, _, err = q.sessionOf(q.client, ac)
 		if errors.Is(err, store.ErrNotFound) || errors.Is(err, model.ErrSessionGone) {
 			return false, nil
 		} else if err != nil {
 			return false, err
 		}
 		userID = row.User.ID
-	} else {
-		userID = ac.Sub
 	}
 	q.event.e.UserID = userID
 	q.event.detail("revoked_client", q.client.ClientID)

@@ -34,25 +34,27 @@ func effectiveNames(v *subjectView) *roleNames {
 	return n
 }
 
-func mapRoleClaims(v *subjectView, m *model.ProtocolMapper, n *roleNames, out claims) {
-	switch m.Type {
-	case "oidc-audience-resolve-mapper":
-		for id := range n.client {
-			if id != v.client.ClientID {
-				addAudience(out, id)
-			}
+// mapAudienceOfRoles names every other client the token has roles of.
+func mapAudienceOfRoles(v *subjectView, _ *model.ProtocolMapper, n *roleNames, out claims) {
+	for id := range n.client {
+		if id != v.client.ClientID {
+			addAudience(out, id)
 		}
-	case "oidc-usermodel-realm-role-mapper":
-		setRoles(m, out, "", n.realm, m.Config["usermodel.realmRoleMapping.rolePrefix"])
-	default:
-		prefix := m.Config["usermodel.clientRoleMapping.rolePrefix"]
-		if only := m.Config["usermodel.clientRoleMapping.clientId"]; only != "" {
-			setRoles(m, out, only, n.client[only], prefix)
-			return
-		}
-		for id, list := range n.client {
-			setRoles(m, out, id, list, prefix)
-		}
+	}
+}
+
+func mapRealmRoles(_ *subjectView, m *model.ProtocolMapper, n *roleNames, out claims) {
+	setRoles(m, out, "", n.realm, m.Config["usermodel.realmRoleMapping.rolePrefix"])
+}
+
+func mapClientRoles(_ *subjectView, m *model.ProtocolMapper, n *roleNames, out claims) {
+	prefix := m.Config["usermodel.clientRoleMapping.rolePrefix"]
+	if only := m.Config["usermodel.clientRoleMapping.clientId"]; only != "" {
+		setRoles(m, out, only, n.client[only], prefix)
+		return
+	}
+	for id, list := range n.client {
+		setRoles(m, out, id, list, prefix)
 	}
 }
 
@@ -75,12 +77,12 @@ func setRoles(m *model.ProtocolMapper, out claims, clientID string, roles []stri
 	}
 }
 
-func addHardcodedRole(_ *subjectView, m *model.ProtocolMapper, n *roleNames) {
+func addHardcodedRole(m *model.ProtocolMapper, n *roleNames) {
 	client, role := splitRole(m.Config["role"])
 	n.add(client, role)
 }
 
-func renameRole(_ *subjectView, m *model.ProtocolMapper, n *roleNames) {
+func renameRole(m *model.ProtocolMapper, n *roleNames) {
 	client, role := splitRole(m.Config["role"])
 	toClient, to := splitRole(m.Config["new.role.name"])
 	if n.remove(client, role) {

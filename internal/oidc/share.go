@@ -5,23 +5,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/latchkey-id/latchkey/internal/model"
 )
 
 // share is what tokens of one client have in common for all users with the
 // same roles and groups and the same scopes: most of a token. It depends on
 // configuration alone and lives as long as its version.
 type share struct {
-	static   []byte                  // members without braces, roles and origins
-	audience []string                // sorted
-	mappers  []*model.ProtocolMapper // what differs from user to user
-}
-
-// fixedMappers say the same for all users with the same roles.
-var fixedMappers = map[string]bool{
-	"oidc-usermodel-realm-role-mapper": true, "oidc-usermodel-client-role-mapper": true, "oidc-audience-resolve-mapper": true,
-	"oidc-audience-mapper": true, "oidc-allowed-origins-mapper": true,
+	static   []byte   // members without braces, roles and origins
+	audience []string // sorted
+	mappers  []mapper // what differs from user to user
 }
 
 // shareOf finds or makes the share for a view and a place. v.roles is filled in
@@ -50,12 +42,12 @@ func (q *request) shareOf(v *subjectView, p place, userRoles map[string]bool) *s
 
 func newShare(v *subjectView, p place) *share {
 	sh := &share{}
-	var fixed []*model.ProtocolMapper
+	var fixed []mapper
 	for _, m := range mappersOf(v) {
 		switch {
-		case roleMappers[m.Type] != nil, fixedMappers[m.Type] && wanted(v, m, p):
+		case m.fixed:
 			fixed = append(fixed, m)
-		case mapperTypes[m.Type] != nil && wanted(v, m, p):
+		case m.wanted(p, v.lightweight):
 			sh.mappers = append(sh.mappers, m)
 		}
 	}
@@ -64,7 +56,7 @@ func newShare(v *subjectView, p place) *share {
 	delete(static, "aud")
 	// A claim that fixed and other mappers build together is made each time.
 	for _, m := range sh.mappers {
-		if name := claimOf(m); name == "aud" || static[name] != nil {
+		if name := m.writes(); name == "aud" || static[name] != nil {
 			return &share{mappers: mappersOf(v)}
 		}
 	}
@@ -77,19 +69,6 @@ func newShare(v *subjectView, p place) *share {
 	return sh
 }
 
-// ownClaim is the claim of mappers that do not let it be named.
-var ownClaim = map[string]string{
-	"oidc-full-name-mapper": "name", "oidc-address-mapper": "address", "oidc-acr-mapper": "acr", "oidc-sub-mapper": "sub",
-}
-
-// claimOf is the top-level member a mapper writes to.
-func claimOf(m *model.ProtocolMapper) string {
-	if name := ownClaim[m.Type]; name != "" {
-		return name
-	}
-	return splitClaim(m.Config["claim.name"])[0]
-}
-
 // payload are the claims of one token: what users share, and the rest.
 type payload struct {
 	claims
@@ -100,7 +79,7 @@ type payload struct {
 // apart.
 func (q *request) mappedFast(v *subjectView, p place, userRoles map[string]bool) (payload, []string) {
 	sh := q.shareOf(v, p, userRoles)
-	if v.roles == nil && slices.ContainsFunc(sh.mappers, func(m *model.ProtocolMapper) bool { return fixedMappers[m.Type] || roleMappers[m.Type] != nil }) {
+	if v.roles == nil && slices.ContainsFunc(sh.mappers, mapper.byRoles) {
 		v.roles = q.snap.EffectiveRoles(v.client, v.scopes, userRoles)
 	}
 	out := runMappers(v, p, sh.mappers)

@@ -15,21 +15,21 @@ import (
 // the one made anew.
 func TestShare_EqualsMappingAnew(t *testing.T) {
 	t.Parallel()
-	roles := mapper("oidc-usermodel-realm-role-mapper", map[string]string{"claim.name": "realm_access.roles", "multivalued": "true"})
-	clientRoles := mapper("oidc-usermodel-client-role-mapper", map[string]string{"claim.name": "resource_access.${client_id}.roles", "multivalued": "true"})
-	resolve := mapper("oidc-audience-resolve-mapper", nil)
+	roles := mapperOf("oidc-usermodel-realm-role-mapper", map[string]string{"claim.name": "realm_access.roles", "multivalued": "true"})
+	clientRoles := mapperOf("oidc-usermodel-client-role-mapper", map[string]string{"claim.name": "resource_access.${client_id}.roles", "multivalued": "true"})
+	resolve := mapperOf("oidc-audience-resolve-mapper", nil)
 	attr := func(name string) model.ProtocolMapper {
-		return mapper("oidc-usermodel-attribute-mapper", map[string]string{"user.attribute": "age", "claim.name": name})
+		return mapperOf("oidc-usermodel-attribute-mapper", map[string]string{"user.attribute": "age", "claim.name": name})
 	}
 	for name, mappers := range map[string][]model.ProtocolMapper{
-		"the usual":                    {roles, clientRoles, resolve, attr("age"), mapper("oidc-full-name-mapper", nil), mapper("oidc-allowed-origins-mapper", nil)},
+		"the usual":                    {roles, clientRoles, resolve, attr("age"), mapperOf("oidc-full-name-mapper", nil), mapperOf("oidc-allowed-origins-mapper", nil)},
 		"an attribute beside roles":    {roles, attr("realm_access.age")},
 		"an attribute over roles":      {roles, attr("realm_access")},
 		"an attribute in the audience": {resolve, attr("aud")},
-		"roles named as the full name": {mapper("oidc-usermodel-realm-role-mapper", map[string]string{"claim.name": "name", "multivalued": "true"}), mapper("oidc-full-name-mapper", nil)},
-		"roles named sub":              {mapper("oidc-usermodel-realm-role-mapper", map[string]string{"claim.name": "sub", "multivalued": "true"})},
-		"a hardcoded role":             {mapper("oidc-hardcoded-role-mapper", map[string]string{"role": "api.write"}), clientRoles, resolve},
-		"text that must be escaped":    {mapper("oidc-hardcoded-claim-mapper", map[string]string{"claim.name": `a"b`, "claim.value": "\u00e4\n\"<>\\"}), roles},
+		"roles named as the full name": {mapperOf("oidc-usermodel-realm-role-mapper", map[string]string{"claim.name": "name", "multivalued": "true"}), mapperOf("oidc-full-name-mapper", nil)},
+		"roles named sub":              {mapperOf("oidc-usermodel-realm-role-mapper", map[string]string{"claim.name": "sub", "multivalued": "true"})},
+		"a hardcoded role":             {mapperOf("oidc-hardcoded-role-mapper", map[string]string{"role": "api.write"}), clientRoles, resolve},
+		"text that must be escaped":    {mapperOf("oidc-hardcoded-claim-mapper", map[string]string{"claim.name": `a"b`, "claim.value": "\u00e4\n\"<>\\"}), roles},
 		"no mappers":                   nil,
 	} {
 		t.Run(name, func(t *testing.T) {

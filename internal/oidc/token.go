@@ -3,6 +3,7 @@ package oidc
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/web"
 )
@@ -59,12 +60,26 @@ func (e *Endpoints) token(w http.ResponseWriter, r *http.Request) error {
 	return web.WriteJSON(w, http.StatusOK, answer)
 }
 
-// enabled refuses a realm that is switched off.
+// enabled refuses what no request at the realm may do: plain HTTP where the
+// realm requires TLS, anything where it is disabled.
 func (q *request) enabled() error {
+	if err := q.checkTLS(); err != nil {
+		return err
+	}
 	if !q.snap.Realm.Enabled {
 		return web.OAuthError(http.StatusForbidden, "access_denied", "Realm not enabled")
 	}
 	return nil
+}
+
+// checkTLS refuses plain HTTP as the realm's sslRequired says. A public URL
+// with https means that a proxy in front speaks it.
+func (q *request) checkTLS() error {
+	required := q.snap.Realm.SSLRequired
+	if required == "none" || strings.HasPrefix(q.base, "https://") || web.Secure(q.r) || required != "all" && web.Local(q.ip) {
+		return nil
+	}
+	return web.OAuthError(http.StatusForbidden, "invalid_request", "HTTPS required")
 }
 
 // parseForm reads the form once. duplicated tells of a repeated parameter: the
@@ -104,11 +119,3 @@ func (q *request) refuse(err error) error {
 
 // note adds a field to the request's log line.
 func (q *request) note(key, value string) { web.Log(q.ctx).Set(key, value) }
-
-// grantCode answers what can be said before codes exist: none is valid.
-func grantCode(q *request) (*Answer, error) {
-	if q.form.Get("code") == "" {
-		return nil, web.OAuthError(http.StatusBadRequest, "invalid_request", "Missing parameter: code")
-	}
-	return nil, web.OAuthError(http.StatusBadRequest, "invalid_grant", "Code not valid")
-}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -118,6 +119,36 @@ func TestToken_WithoutRefreshTokensTheSessionIsOnline(t *testing.T) {
 	if a.text("refresh_token") != "" || a.body["refresh_expires_in"] != float64(0) {
 		t.Errorf("refresh token = %q, refresh_expires_in = %v", a.text("refresh_token"), a.body["refresh_expires_in"])
 	}
+}
+
+// Its access token names an offline session and belongs to an online one:
+// what lets it work must also let it be revoked.
+func TestRevoke_AccessTokenOfAClientWithoutRefreshTokens(t *testing.T) {
+	t.Parallel()
+	d := newDoor(t, demoRealm)
+	login := func() string { return d.login(t, "no-refresh", "s", "openid offline_access").text("access_token") }
+	revoked, other := login(), login()
+	if status := d.userinfo(revoked); status != http.StatusOK {
+		t.Fatalf("userinfo before = %d", status)
+	}
+	if a := d.post("/revoke", "client_id", "no-refresh", "client_secret", "s", "token", revoked); a.status != http.StatusOK || a.body != nil {
+		t.Errorf("revoke = %d %v, want 200 and nothing", a.status, a.body)
+	}
+	for _, tt := range []struct {
+		name, token string
+		want        int
+	}{{"the revoked", revoked, http.StatusUnauthorized}, {"another", other, http.StatusOK}} {
+		if got := d.userinfo(tt.token); got != tt.want {
+			t.Errorf("userinfo with %s token = %d, want %d", tt.name, got, tt.want)
+		}
+	}
+}
+
+// userinfo asks with an access token and returns the status.
+func (d *door) userinfo(accessToken string) int {
+	r := httptest.NewRequest(http.MethodGet, base+"/realms/demo/protocol/openid-connect/userinfo", nil)
+	r.Header.Set("Authorization", "Bearer "+accessToken)
+	return d.send(r).status
 }
 
 func TestToken_ClientsOwnAlgorithms(t *testing.T) {

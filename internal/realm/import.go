@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/latchkey-id/latchkey/internal/credential"
 	"github.com/latchkey-id/latchkey/internal/keycloak"
 	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/store"
@@ -18,7 +19,8 @@ import (
 // ImportOptions are the caller's part in an import. Zero is fine.
 type ImportOptions struct {
 	Progress func(users int64) // called as users are stored
-	Record   Record
+	// Record makes the note of the realm that is being made; nil: none.
+	Record func(made *model.Config) Record
 }
 
 // userBatch is how many users one transaction of an import stores.
@@ -46,6 +48,9 @@ func (s *Service) CreateRealm(ctx context.Context, doc io.ReadSeeker, opt Import
 
 // build stores a document's realm unseen, then shows it.
 func (s *Service) build(ctx context.Context, d *keycloak.RealmDocument, users iter.Seq2[*keycloak.UserDocument, error], opt ImportOptions) error {
+	if err := checkPolicy(d.Realm); err != nil {
+		return err
+	}
 	if err := s.completeDocument(d); err != nil {
 		return err
 	}
@@ -67,7 +72,7 @@ func (s *Service) build(ctx context.Context, d *keycloak.RealmDocument, users it
 	}
 	err = s.insertUsers(ctx, d, users, opt.Progress)
 	if err == nil {
-		err = s.show(ctx, d.Realm, opt.Record)
+		err = s.show(ctx, d, opt)
 	}
 	if err != nil {
 		undo := context.WithoutCancel(ctx)
@@ -194,6 +199,10 @@ func (s *Service) hashBatch(ctx context.Context, cfg *model.Config, batch []*key
 		wg.Go(func() {
 			for i := range next {
 				ready[i], faults[i] = s.newUser(ctx, cfg, batch[i])
+				var weak *credential.ViolationError
+				if errors.As(faults[i], &weak) {
+					faults[i] = &keycloak.DocumentError{Path: fmt.Sprintf("users %q", batch[i].User.Username), Problem: "password policy not met: " + weak.Text}
+				}
 			}
 		})
 	}
@@ -207,7 +216,16 @@ func (s *Service) hashBatch(ctx context.Context, cfg *model.Config, batch []*key
 
 // show makes a built realm visible, together with the client by which
 // master's administrators manage it.
-func (s *Service) show(ctx context.Context, r *model.Realm, rec Record) error {
+func (s *Service) show(ctx context.Context, d *keycloak.RealmDocument, opt ImportOptions) error {
+	r := d.Realm
+	var rec Record
+	if opt.Record != nil {
+		made, err := d.Config()
+		if err != nil {
+			return err
+		}
+		rec = opt.Record(made)
+	}
 	publish := func(tx *store.Tx) error {
 		if err := tx.ShowRealm(r.ID); err != nil {
 			return err

@@ -78,6 +78,11 @@ func (s *Service) UpdateRealm(ctx context.Context, name string, body []byte, rec
 		}
 		change := &store.ConfigChange{RealmID: snap.Realm.ID, BaseVersion: snap.Version, Realm: next}
 		changes := []*store.ConfigChange{change}
+		if next.PasswordPolicy != snap.Realm.PasswordPolicy {
+			if err := checkPolicy(next); err != nil {
+				return err
+			}
+		}
 		if next.Name != name {
 			if name == Master {
 				return &keycloak.DocumentError{Path: "realm", Problem: "the master realm cannot be renamed"}

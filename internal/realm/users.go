@@ -1,6 +1,7 @@
 package realm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,8 @@ func (s *Service) User(ctx context.Context, snap *Snapshot, id string) (*model.U
 // role and groups. rec, when not nil, makes the note of the user that is being
 // made.
 //
-// Errors: keycloak.DocumentError, store.ConflictError (username, email).
+// Errors: keycloak.DocumentError, store.ConflictError (username, email),
+// credential.ViolationError, credential.ErrBusy.
 func (s *Service) CreateUser(ctx context.Context, name string, body []byte, rec func(made *model.User) Record) (*model.User, error) {
 	snap, err := s.Snapshot(ctx, name)
 	if err != nil {
@@ -39,6 +41,10 @@ func (s *Service) CreateUser(ctx context.Context, name string, body []byte, rec 
 		return nil, err
 	}
 	n, err := s.newUser(ctx, snap.Config, doc)
+	var weak *credential.ViolationError
+	if errors.As(err, &weak) { // that the name is taken is told first
+		err = cmp.Or(s.usernameFree(ctx, snap.Realm.Num, doc.User.Username), err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +73,9 @@ func (s *Service) newUser(ctx context.Context, cfg *model.Config, doc *keycloak.
 	for _, in := range doc.Credentials {
 		cred := in.Credential
 		if in.Value != "" {
+			if err := checkPassword(cfg, u, in.Value); err != nil {
+				return n, err
+			}
 			made, err := s.passwordCredential(ctx, cfg, in.Value)
 			if err != nil {
 				return n, err
@@ -81,9 +90,18 @@ func (s *Service) newUser(ctx context.Context, cfg *model.Config, doc *keycloak.
 
 // UpdateUser applies a partial UserRepresentation, its password included.
 //
-// Errors: ErrUnknown, keycloak.DocumentError, store.ConflictError.
+// Errors: ErrUnknown, keycloak.DocumentError, store.ConflictError,
+// credential.ViolationError, credential.ErrBusy.
 func (s *Service) UpdateUser(ctx context.Context, name, id string, body []byte, rec Record) error {
-	return s.ChangeUser(ctx, name, id, rec, func(cfg *model.Config, u *model.User) error {
+	var creds []model.Credential // nil: the password stays
+	return s.ChangeUser(ctx, name, id, func(tx *store.Tx) error {
+		if creds != nil {
+			if err := tx.SetCredentials(id, creds); err != nil {
+				return err
+			}
+		}
+		return inOrder(tx, rec)
+	}, func(cfg *model.Config, u *model.User) error {
 		next, err := keycloak.UpdateUser(cfg, u, body)
 		if err != nil {
 			return err
@@ -98,7 +116,12 @@ func (s *Service) UpdateUser(ctx context.Context, name, id string, body []byte, 
 			}
 		}
 		*u = *next
-		return nil
+		in, err := keycloak.NewPassword(body)
+		if err != nil || in == nil {
+			return err
+		}
+		creds, err = s.newPasswords(ctx, cfg, u, in.Value, in.Temporary)
+		return err
 	})
 }
 
@@ -171,56 +194,4 @@ func (s *Service) DeleteUser(ctx context.Context, name, id string, rec Record) e
 		return ErrUnknown
 	}
 	return err
-}
-
-// requirePasswordChange is the action a temporary password leaves behind.
-const requirePasswordChange = "UPDATE_PASSWORD"
-
-// SetPassword replaces a user's password. A temporary one must be changed at
-// the next browser login; until then the password grant is refused.
-//
-// Errors: ErrUnknown, credential.ErrBusy.
-func (s *Service) SetPassword(ctx context.Context, name, id, password string, temporary bool, rec Record) error {
-	snap, err := s.Snapshot(ctx, name)
-	if err != nil {
-		return err
-	}
-	cred, err := s.passwordCredential(ctx, snap.Config, password)
-	if err != nil {
-		return err
-	}
-	return s.ChangeUser(ctx, name, id, func(tx *store.Tx) error {
-		if err := tx.SetCredentials(id, []model.Credential{cred}); err != nil {
-			return err
-		}
-		return inOrder(tx, rec)
-	}, func(_ *model.Config, u *model.User) error {
-		u.RequiredActions = slices.DeleteFunc(u.RequiredActions, func(a string) bool { return a == requirePasswordChange })
-		if temporary {
-			u.RequiredActions = append(u.RequiredActions, requirePasswordChange)
-		}
-		return nil
-	})
-}
-
-func (s *Service) passwordCredential(ctx context.Context, cfg *model.Config, password string) (model.Credential, error) {
-	secret, data, err := s.Hasher.Hash(ctx, password, s.Rand, credential.ParsePolicy(cfg.Realm.PasswordPolicy))
-	if err != nil {
-		return model.Credential{}, fmt.Errorf("hash password: %w", err)
-	}
-	return model.Credential{
-		ID: s.newID(), Type: "password", CreatedMS: s.Now().UnixMilli(), Priority: 10,
-		SecretData: secret, CredentialData: data,
-	}, nil
-}
-
-// Rehash stores a password again under the realm's policy after a login that
-// showed it. A failure costs nothing: the old hash stays.
-func (s *Service) Rehash(ctx context.Context, snap *Snapshot, userID string, old model.Credential, password string) error {
-	cred, err := s.passwordCredential(ctx, snap.Config, password)
-	if err != nil {
-		return err
-	}
-	cred.ID, cred.Label, cred.CreatedMS, cred.Priority = old.ID, old.Label, old.CreatedMS, old.Priority
-	return s.Store.Write(ctx, func(tx *store.Tx) error { return tx.ReplaceCredential(userID, old, cred) })
 }

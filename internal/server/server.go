@@ -20,12 +20,14 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/credential"
+	"github.com/latchkey-id/latchkey/internal/login"
 	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/oidc"
 	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/session"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/token"
+	"github.com/latchkey-id/latchkey/internal/ui"
 	"github.com/latchkey-id/latchkey/internal/web"
 )
 
@@ -35,6 +37,7 @@ type Config struct {
 	Store        *store.Store // open and migrated; required
 	PublicURL    string       // issuer base; "" serves loopback hosts only, from their Host
 	RelativePath string       // path prefix, e.g. /auth; "" or "/" for none
+	ProxyHeaders string       // of a proxy in front: "xforwarded", "forwarded"; any other for none
 	Signer       token.SignerMode
 	HashWorkers  int // concurrent password hashes; 0: one a CPU
 	Log          *slog.Logger
@@ -100,16 +103,29 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err := s.Realms.EnsureMaster(ctx); err != nil {
 		return nil, fmt.Errorf("make realm master: %w", err)
 	}
+	pages, err := ui.New(cfg.RelativePath)
+	if err != nil {
+		return nil, fmt.Errorf("pages: %w", err)
+	}
 	mux := web.NewMux()
-	(&oidc.Endpoints{
-		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, Hasher: hasher, Rand: cfg.Rand, Now: cfg.Now, Base: base,
-	}).Routes(mux)
+	mux.Handle(ui.StaticPattern, pages.Static)
+	protocol := &oidc.Endpoints{
+		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, Hasher: hasher, Rand: cfg.Rand, Now: cfg.Now, Base: base, UI: pages,
+	}
+	people := &login.Pages{
+		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, UI: pages, Rand: cfg.Rand, Now: cfg.Now, Base: base,
+		Complete: protocol.Complete, Deny: protocol.Deny,
+	}
+	protocol.Pages = people.Show
+	protocol.Routes(mux)
+	people.Routes(mux)
 	(&admin.API{
 		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, Now: cfg.Now, Base: base, Log: cfg.Log,
 	}).Routes(mux)
 	metrics := newMetrics(s)
 	s.handler = web.StripRelativePath(cfg.RelativePath, web.Chain(mux, web.ChainOptions{
 		Log: cfg.Log, Now: cfg.Now, Rand: cfg.Rand, Observe: metrics.observe,
+		Proxy: &web.ProxyHeaders{Header: cfg.ProxyHeaders},
 	}))
 	s.management = s.managementHandler(metrics)
 	s.ready.Store(true)

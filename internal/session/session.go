@@ -179,7 +179,9 @@ func (s *Service) advance(ctx context.Context, cfg *model.Config, c *model.Clien
 	write := true
 	if cfg.Realm.RevokeRefreshToken {
 		main, more, err := model.UseChain(&cs, u.RefreshUse, cfg.Realm.RefreshTokenMaxReuse, u.NewJTI, u.NewIssued)
-		if err != nil {
+		if errors.Is(err, model.ErrStale) {
+			return false, err
+		} else if err != nil {
 			return s.endReplayed(ctx, key, err)
 		}
 		cs.Chain, cs.MoreChains = main, more

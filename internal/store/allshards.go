@@ -59,6 +59,9 @@ var (
 	qExpiredClaims = stmt("expired claims", `delete from claim where (sk, realm, kind, value) in
  (select k.sk, k.realm, k.kind, k.value from claim k where k.die_slot < $1 limit $2) `+allShards)
 
+	qExpiredPending = stmt("expired pending", `delete from pending where (sk, id) in
+ (select p.sk, p.id from pending p where p.die_slot < $1 limit $2) `+allShards)
+
 	qOldEvents = stmt("old events", `delete from event where (sk, id) in
  (select e.sk, e.id from event e where e.realm = $1 and e.time_ms < $2 limit $3) `+allShards)
 

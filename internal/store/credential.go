@@ -4,12 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/latchkey-id/latchkey/internal/model"
 )
 
-// typePassword is model.Credential.Type of passwords.
-const typePassword = "password"
+// Types of credentials (model.Credential.Type): the password, and those before
+// it that must not come again.
+const (
+	typePassword = "password"
+	typeHistory  = "password-history"
+)
 
 var (
 	qCreds       = stmt("credentials", `select id, type, label, created, priority, secret_data, credential_data from credential where sk = $1 and user_id = $2 order by priority, created`)
@@ -53,11 +58,14 @@ func (tx *Tx) insertCredential(sk int64, userID string, c *model.Credential) err
 	return err
 }
 
-// SetCredentials replaces all passwords of a user by creds.
+// SetCredentials replaces all passwords of a user, those before them included,
+// by creds.
 func (tx *Tx) SetCredentials(userID string, creds []model.Credential) error {
 	sk := model.ShardOf(userID)
-	if _, err := tx.c.on(qCredsDelete).int(sk).id(userID).text(typePassword).exec(); err != nil {
-		return err
+	for _, kind := range []string{typePassword, typeHistory} {
+		if _, err := tx.c.on(qCredsDelete).int(sk).id(userID).text(kind).exec(); err != nil {
+			return err
+		}
 	}
 	for i := range creds {
 		if err := tx.insertCredential(sk, userID, &creds[i]); err != nil {
@@ -77,16 +85,23 @@ func (tx *Tx) ReplaceCredential(userID string, old, new model.Credential) error 
 // Consents lists what a user allowed, the oldest first.
 func (s *Store) Consents(ctx context.Context, realm int64, userID string) ([]model.Consent, error) {
 	var all []model.Consent
-	err := s.read(ctx, func(c *conn) error {
-		return c.on(qConsents).int(model.ShardOf(userID)).id(userID).int(realm).each(func(u *cursor) error {
-			x := model.Consent{ClientID: u.rID()}
-			if err := json.Unmarshal([]byte(u.rText()), &x.ScopeIDs); err != nil {
-				return fmt.Errorf("consent of user %s: %w", userID, err)
-			}
-			x.CreatedMS, x.UpdatedMS = u.rInt(), u.rInt()
-			all = append(all, x)
-			return nil
-		})
+	err := s.read(ctx, func(c *conn) (err error) {
+		all, err = consents(c, realm, userID)
+		return err
+	})
+	return all, err
+}
+
+func consents(c *conn, realm int64, userID string) ([]model.Consent, error) {
+	var all []model.Consent
+	err := c.on(qConsents).int(model.ShardOf(userID)).id(userID).int(realm).each(func(u *cursor) error {
+		x := model.Consent{ClientID: u.rID()}
+		if err := json.Unmarshal([]byte(u.rText()), &x.ScopeIDs); err != nil {
+			return fmt.Errorf("consent of user %s: %w", userID, err)
+		}
+		x.CreatedMS, x.UpdatedMS = u.rInt(), u.rInt()
+		all = append(all, x)
+		return nil
 	})
 	return all, err
 }
@@ -111,6 +126,26 @@ func (tx *Tx) PutConsent(realm int64, userID string, c model.Consent) error {
 		_, err = tx.c.on(qConsentUpdate).text(string(scopes)).int(c.CreatedMS).int(c.UpdatedMS).int(sk).id(userID).int(num).exec()
 	}
 	return err
+}
+
+// AddConsent adds scopes to what a user allows a client.
+func (tx *Tx) AddConsent(realm int64, userID string, c model.Consent) error {
+	all, err := consents(tx.c, realm, userID)
+	if err != nil {
+		return err
+	}
+	for _, old := range all {
+		if old.ClientID != c.ClientID {
+			continue
+		}
+		c.CreatedMS = old.CreatedMS
+		for _, id := range old.ScopeIDs {
+			if !slices.Contains(c.ScopeIDs, id) {
+				c.ScopeIDs = append(c.ScopeIDs, id)
+			}
+		}
+	}
+	return tx.PutConsent(realm, userID, c)
 }
 
 // DeleteConsent takes back what a user allowed a client (its number); false

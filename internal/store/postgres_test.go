@@ -91,7 +91,7 @@ var (
 	// What reads or counts a share of a realm: here all users and sessions are
 	// of one realm and one client, so that reading the table is the best plan.
 	wholeRealm = []*query{qUsers, qCountUsers, qUsersWithRole, qUsersInGroup, qTimesOfClient, qCountClient, qCountRealm,
-		qExpiredTokens, qExpiredClaims, qOldEvents, qOldAdminEvents}
+		qExpiredTokens, qExpiredClaims, qExpiredPending, qOldEvents, qOldAdminEvents}
 )
 
 func checkPlan(t *testing.T, q *query, plan []string) {
@@ -170,6 +170,12 @@ func fillPostgres(t *testing.T, s *Store) {
 				return err
 			}
 			if _, err := tx.ClaimOnce(1, "code", id, int64(1_790_000_000+900*i)); err != nil {
+				return err
+			}
+			if err := tx.InsertPending(&Pending{Handle: id, Kind: "code", RealmNum: 1, Doc: []byte("{}"), Expires: int64(1_790_000_000 + 900*i)}); err != nil {
+				return err
+			}
+			if err := tx.PutLoginFailures(&LoginFailures{UserID: id, RealmNum: 1, Failures: 1}); err != nil {
 				return err
 			}
 			if err := tx.InsertEvent(&model.Event{ID: id, RealmNum: 1, TimeMS: int64(i) * 1000, Type: "LOGIN"}); err != nil {

@@ -28,6 +28,8 @@ var (
 	qShardUsers       = stmt("realm's users of shard", `select id from users where sk = $1 and +realm = $2`)
 	qShardNames       = stmt("delete realm's names of shard", `delete from login_name where sk = $1 and realm = $2`)
 	qShardClaims      = stmt("delete realm's claims of shard", `delete from claim where sk = $1 and realm = $2`)
+	qShardPending     = stmt("delete realm's pending of shard", `delete from pending where sk = $1 and realm = $2`)
+	qShardFailures    = stmt("delete realm's login failures of shard", `delete from login_failure where sk = $1 and realm = $2`)
 	qShardEvents      = stmt("delete realm's events of shard", `delete from event where sk = $1 and +realm = $2`)
 	qShardAdminEvents = stmt("delete realm's admin events of shard", `delete from admin_event where sk = $1 and +realm = $2`)
 	qShardCounts      = stmt("delete realm's counts of shard", `delete from session_count where sk = $1 and realm = $2`)
@@ -135,7 +137,7 @@ func (tx *Tx) purgeShard(p purge, sk int64) (n int, err error) {
 		if n, err = tx.purgeUsers(p.realm, sk); err != nil {
 			return n, err
 		}
-		for _, q := range []*query{qShardNames, qShardClaims, qShardEvents, qShardAdminEvents, qShardCounts} {
+		for _, q := range []*query{qShardNames, qShardClaims, qShardPending, qShardFailures, qShardEvents, qShardAdminEvents, qShardCounts} {
 			run(q, p.realm)
 		}
 	case purgeClient:

@@ -376,3 +376,36 @@ func TestClaimOnce_FirstOnly(t *testing.T) {
 		t.Error("an expired claim stays")
 	}
 }
+
+// A second login of the same browser leaves the tokens of the first as good as
+// they were.
+func TestAttachSession_KeepsWhatLives(t *testing.T) {
+	t.Parallel()
+	s := storetest.Open(t)
+	mustInsert(t, s, alice())
+	const now = 1000 * day
+	us, first := newSession(t, alice(), 3, true, now)
+	write(t, s, func(tx *store.Tx) error { return tx.AttachSession(us, first, now+30*day) })
+	again := *first
+	again.Started, again.LastRefresh, again.Scope, again.Chain = now+60, now+60, "openid", model.Chain{ID: "other"}
+	again.Notes = map[string]string{"acr": "0"}
+	write(t, s, func(tx *store.Tx) error { return tx.AttachSession(us, &again, now+30*day) })
+	row := refresh(t, s, first)
+	want := *first
+	want.LastRefresh, want.Notes, want.Version = now+60, map[string]string{"acr": "0"}, 2
+	if diff := cmp.Diff(want, row.Session, cmpopts.EquateEmpty()); diff != "" {
+		t.Error(diff)
+	}
+	if n := count(t, s, 3, true); n != 1 {
+		t.Errorf("%d sessions, want 1", n)
+	}
+	write(t, s, func(tx *store.Tx) error {
+		_, err := tx.EndClientSession(store.KeyOf(first), model.Ending{At: now + 70, Reason: model.EndedByRevoke})
+		return err
+	})
+	again.Started = now + 60
+	write(t, s, func(tx *store.Tx) error { return tx.AttachSession(us, &again, now+30*day) })
+	if row := refresh(t, s, first); !row.Session.Live() || row.Session.Started != now+60 || row.Session.Scope != "openid" {
+		t.Errorf("after an ending it starts anew: %+v", row.Session)
+	}
+}

@@ -35,6 +35,12 @@ var (
 	qSessionHead = stmt("session head", `select version, ended, rg, cg, ug from client_session
  where sk = $1 and session_id = $2 and +client = $3 and offline = $4`)
 
+	qSessionForAttach = stmt("session for attach", `select `+sessionColumns+sessionJoin+`
+ where cs.sk = $1 and cs.session_id = $2 and +cs.client = $3 and cs.offline = $4`)
+
+	qSessionAttach = stmt("attach session", `update client_session set last_refresh = $1, notes = $2, version = version + 1
+ where sk = $3 and session_id = $4 and +client = $5 and offline = $6 and version = $7 and ended is null`)
+
 	qCountAdd    = stmt("add to session count", `update session_count set n = n + $1 where sk = $2 and realm = $3 and client = $4 and offline = $5 and rg = $6 and cg = $7`)
 	qCountInsert = stmt("insert session count", `insert into session_count (sk, realm, client, offline, rg, cg, n) values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing`)
 )
@@ -102,6 +108,38 @@ func (tx *Tx) StartSession(us *model.UserSession, cs *model.ClientSession, dies 
 		return tx.count(1, sk, us.RealmNum, cs.ClientNum, us.Offline, g)
 	}
 	return tx.replaceSession(sk, us, cs, g, scope, chains, dies)
+}
+
+// AttachSession is StartSession that leaves a client session of the key that
+// lives as it is, but for what a new login changes: LastRefresh, which only
+// grows, and Notes. Its rotation, start and scope stay, and cs is set to them,
+// so that tokens of earlier logins stay good.
+func (tx *Tx) AttachSession(us *model.UserSession, cs *model.ClientSession, dies int64) error {
+	sk := model.ShardOf(us.UserID)
+	key := SessionKey{sk, us.ID, cs.ClientNum, us.Offline}
+	var old model.ClientSession
+	var userLive bool
+	found, err := bindKey(tx.c.on(qSessionForAttach), key).first(func(u *cursor) (err error) {
+		_, userLive, err = scanSession(u, &old)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if !found || !userLive || !old.Live() || old.UserID != us.UserID {
+		return tx.StartSession(us, cs, dies)
+	}
+	last := max(old.LastRefresh, cs.LastRefresh)
+	n, err := bindKey(tx.c.on(qSessionAttach).int(last).bytes(encodeNotes(cs.Notes)), key).int(old.Version).exec()
+	if err == nil && n == 0 {
+		err = fmt.Errorf("session: %w", ErrStale)
+	}
+	if err != nil {
+		return err
+	}
+	cs.Started, cs.UserStarted, cs.LastRefresh = old.Started, old.UserStarted, last
+	cs.Chain, cs.MoreChains, cs.Version = old.Chain, old.MoreChains, old.Version+1
+	return nil
 }
 
 // replaceSession writes cs over the row of its key. A row that lived was

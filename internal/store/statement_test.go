@@ -152,7 +152,7 @@ func TestStatements_SearchByIndex(t *testing.T) {
 	small := regexp.MustCompile(`^SCAN (realm|purge|schema_version|CONSTANT ROW)\b`)
 	// The marked statements that lists and counts are made of.
 	marked := []*query{qSessionsOfClient, qTimesOfClient, qDueTimesOfClient, qDueTimesOfRealm, qDue, qEndedBefore, qCountByShard, qCountClient, qCountRealm,
-		qUsers, qUsersWithRole, qUsersInGroup, qEventsDown, qEventsUp, qAdminEventsDown, qAdminEventsUp, qExpiredTokens, qExpiredClaims, qOldEvents}
+		qUsers, qUsersWithRole, qUsersInGroup, qEventsDown, qEventsUp, qAdminEventsDown, qAdminEventsUp, qExpiredTokens, qExpiredClaims, qExpiredPending, qOldEvents}
 	for _, q := range queries {
 		if strings.Contains(q.sql, allShards) && !slices.Contains(marked, q) {
 			continue

@@ -63,15 +63,19 @@ func (tx *Tx) DeleteEnded(slot int64, limit int) (int, error) {
 	return len(keys), nil
 }
 
-// DeleteExpired removes revoked token ids and single-use claims that expired
-// before now, up to limit of each. It returns how many.
+// DeleteExpired removes revoked token ids, single-use claims and pending things
+// that expired before now, up to limit of each. It returns how many.
 func (tx *Tx) DeleteExpired(now int64, limit int) (int, error) {
 	tokens, err := tx.c.on(qExpiredTokens).int(dieSlot(now)).int(int64(limit)).exec()
 	if err != nil {
 		return 0, err
 	}
 	claims, err := tx.c.on(qExpiredClaims).int(dieSlot(now)).int(int64(limit)).exec()
-	return tokens + claims, err
+	if err != nil {
+		return 0, err
+	}
+	pending, err := tx.c.on(qExpiredPending).int(dieSlot(now)).int(int64(limit)).exec()
+	return tokens + claims + pending, err
 }
 
 // Lease takes or renews a named lease until a moment; false while another

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/model"
@@ -203,7 +204,8 @@ func loginName(c *conn, realm int64, kind, value string) (id string, err error) 
 }
 
 // UserAndPassword reads a user by name, or by e-mail if byEmail and no user
-// has that name, with its credentials. ErrNotFound.
+// has that name, with its passwords: one at most, unless a document was
+// imported that has more. ErrNotFound.
 func (s *Store) UserAndPassword(ctx context.Context, realm int64, login string, byEmail bool) (*model.User, []model.Credential, error) {
 	var x *model.User
 	var creds []model.Credential
@@ -227,7 +229,7 @@ func (s *Store) UserAndPassword(ctx context.Context, realm int64, login string, 
 	if err != nil {
 		return nil, nil, err
 	}
-	return x, creds, nil
+	return x, slices.DeleteFunc(creds, func(cr model.Credential) bool { return cr.Type != typePassword }), nil
 }
 
 // UserForAccess reads the user of an access token without a session, and

@@ -230,7 +230,7 @@ func (tx *Tx) deleteUserRows(realm int64, id string) error {
 	if err := tx.deleteSessionsOf(realm, sk, id); err != nil {
 		return err
 	}
-	for _, q := range []*query{qUserCredsDelete, qUserConsentDelete, qUserRolesDelete, qUserGroupsDelete} {
+	for _, q := range []*query{qUserCredsDelete, qUserConsentDelete, qUserRolesDelete, qUserGroupsDelete, qFailureDelete} {
 		if _, err := tx.c.on(q).int(sk).id(id).exec(); err != nil {
 			return err
 		}

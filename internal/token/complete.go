@@ -25,20 +25,6 @@ const (
 	clockSkew        = 100 * time.Second // Keycloak dates its certificates back by this
 )
 
-// DefaultComponents are the four key components Keycloak gives a new realm,
-// without ids and not yet completed.
-func DefaultComponents() []model.Component {
-	component := func(name, providerID string, config ...string) model.Component {
-		return newComponent(name, providerID, append(config, "priority", "100")...)
-	}
-	return []model.Component{
-		component("rsa-generated", "rsa-generated"),
-		component("rsa-enc-generated", "rsa-enc-generated", "algorithm", "RSA-OAEP"),
-		component("hmac-generated-hs512", "hmac-generated", "algorithm", InternalAlg),
-		component("aes-generated", "aes-generated"),
-	}
-}
-
 // FallbackComponent is what Keycloak adds to a realm that must sign with alg
 // and has no active key for it; see Keyring.NeedsFallback. It has no id and is
 // not yet completed. ok is false for an unknown alg.

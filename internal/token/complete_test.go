@@ -179,23 +179,6 @@ func TestComplete_TakesPEMAndPKCS8(t *testing.T) {
 	}
 }
 
-func TestDefaultComponents_AreWhatANewRealmHas(t *testing.T) {
-	t.Parallel()
-	var names []string
-	for _, c := range DefaultComponents() {
-		if c.ID != "" || c.ProviderType != model.KeyProviderType || first(&c, "priority") != "100" {
-			t.Errorf("component %+v", c)
-		}
-		names = append(names, c.Name+" "+first(&c, "algorithm"))
-	}
-	want := []string{"rsa-generated ", "rsa-enc-generated RSA-OAEP", "hmac-generated-hs512 HS512", "aes-generated "}
-	for i := range want {
-		if i >= len(names) || names[i] != want[i] {
-			t.Fatalf("names = %q, want %q", names, want)
-		}
-	}
-}
-
 func TestFallbackComponent_ServesItsAlgorithm(t *testing.T) {
 	t.Parallel()
 	private := first(component(t, "rsa-generated"), "privateKey")

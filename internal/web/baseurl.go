@@ -45,9 +45,6 @@ func NewBaseURL(public, relativePath string) (*BaseURL, error) {
 	return b, nil
 }
 
-// Public is the configured URL, "" if requests decide.
-func (b *BaseURL) Public() string { return b.public }
-
 var errForeignHost = errors.New("host is not loopback and no public URL is set")
 
 // Of is the base URL for a request, without trailing slash.

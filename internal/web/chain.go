@@ -57,12 +57,12 @@ func (c *chain) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	rw := &response{ResponseWriter: w}
 	rw.ev.id = requestID(r, c.opt.Rand)
-	rw.ev.ip = c.opt.Proxy.clientIP(r)
+	rw.ev.ip, rw.ev.secure = c.opt.Proxy.clientIP(r), c.opt.Proxy.secure(r)
 	rw.ev.route = UnmatchedRoute
 	rw.ctx = eventContext{Context: ctx, ev: &rw.ev}
 	h := w.Header()
 	h["X-Request-Id"] = []string{rw.ev.id}
-	secure(h)
+	SecurityHeaders(h)
 	defer c.finish(rw, r, start)
 	c.next.ServeHTTP(rw, r.WithContext(&rw.ctx))
 }

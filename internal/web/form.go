@@ -91,6 +91,15 @@ func ParseForm(r *http.Request) (Form, error) {
 	return parseForm(string(body))
 }
 
+// ParseParameters is ParseForm for an endpoint that a person's browser opens:
+// the parameters of a GET are in its query.
+func ParseParameters(r *http.Request) (Form, error) {
+	if r.Method == http.MethodPost {
+		return ParseForm(r)
+	}
+	return parseForm(r.URL.RawQuery)
+}
+
 func isForm(contentType string) bool {
 	if contentType == TypeForm {
 		return true

@@ -30,7 +30,8 @@ var (
 	robotsTag          = []string{"none"}
 )
 
-func secure(h http.Header) {
+// SecurityHeaders sets what every answer carries; Chain does so at its start.
+func SecurityHeaders(h http.Header) {
 	h["Referrer-Policy"] = referrerPolicy
 	h["Strict-Transport-Security"] = strictTransport
 	h["X-Content-Type-Options"] = contentTypeOptions

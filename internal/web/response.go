@@ -58,6 +58,7 @@ func (c *eventContext) Value(key any) any {
 // to the request's goroutine.
 type Event struct {
 	id, ip, route string
+	secure        bool // the caller spoke TLS
 	cause         error
 	stack         []byte
 	canceled      bool
@@ -72,14 +73,6 @@ func Log(ctx context.Context) *Event {
 		return ev
 	}
 	return nil
-}
-
-// RequestID is the id of the request ctx belongs to, "" outside of Chain.
-func RequestID(ctx context.Context) string {
-	if ev := Log(ctx); ev != nil {
-		return ev.id
-	}
-	return ""
 }
 
 // maxField is the longest text a log field keeps, in bytes.

@@ -52,7 +52,15 @@ type Server struct {
 }
 
 // Handler serves requests in-process, as from 127.0.0.1.
-func (s *Server) Handler() http.Handler { return s.Server.Handler() }
+func (s *Server) Handler() http.Handler {
+	h := s.Server.Handler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.RemoteAddr == "192.0.2.1:1234" { // httptest's, an address from outside
+			r.RemoteAddr = "127.0.0.1:1234"
+		}
+		h.ServeHTTP(w, r)
+	})
+}
 
 // rsaKey is one RSA key for all realms of a test process, made anew in each.
 var rsaKey = sync.OnceValue(func() string {

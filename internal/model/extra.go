@@ -1,0 +1,78 @@
+package model
+
+import "encoding/json"
+
+// extra reads a member that is kept without being understood; def when it is
+// missing or of another type.
+func extra[T any](e Extra, name string, def T) T {
+	raw, ok := e[name]
+	if !ok {
+		return def
+	}
+	v := def
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return def
+	}
+	return v
+}
+
+// Lifespans of what a login goes through, in seconds, with Keycloak's defaults.
+// They are members of the realm document; 0 and less mean the default.
+func (r *Realm) AccessCodeLifespan() int64 { return r.positive("accessCodeLifespan", 60) }
+
+// AccessCodeLifespanLogin is how long a person may take to log in.
+func (r *Realm) AccessCodeLifespanLogin() int64 { return r.positive("accessCodeLifespanLogin", 1800) }
+
+// AccessCodeLifespanUserAction is how long a page after the password may wait.
+func (r *Realm) AccessCodeLifespanUserAction() int64 {
+	return r.positive("accessCodeLifespanUserAction", 300)
+}
+
+func (r *Realm) positive(name string, def int64) int64 {
+	if n := extra(r.Extra, name, def); n > 0 {
+		return n
+	}
+	return def
+}
+
+// Internationalization are the realm's languages: whether pages are
+// translated, into which languages, and which is the default.
+func (r *Realm) Internationalization() (on bool, supported []string, def string) {
+	return extra(r.Extra, "internationalizationEnabled", false), extra[[]string](r.Extra, "supportedLocales", nil), extra(r.Extra, "defaultLocale", "")
+}
+
+// DisplayNameHTML is the realm's name for pages; "" for none.
+func (r *Realm) DisplayNameHTML() string { return extra(r.Extra, "displayNameHtml", "") }
+
+// SecurityHeaders are the realm's browserSecurityHeaders; nil when it has none.
+func (r *Realm) SecurityHeaders() map[string]string {
+	return extra[map[string]string](r.Extra, "browserSecurityHeaders", nil)
+}
+
+// OfflineEndsBrowserSession tells whether a login for offline access alone
+// leaves no single sign-on behind, as in Keycloak since 26.1 (design §3).
+func (r *Realm) OfflineEndsBrowserSession() bool {
+	return r.Attributes["offlineAccess.endsBrowserSession"] == "true"
+}
+
+// quietEvents are not stored unless the realm names them (behaviour §8).
+var quietEvents = map[string]bool{
+	"REFRESH_TOKEN": true, "REFRESH_TOKEN_ERROR": true, "INTROSPECT_TOKEN": true, "INTROSPECT_TOKEN_ERROR": true,
+	"USER_INFO_REQUEST": true, "USER_INFO_REQUEST_ERROR": true, "VALIDATE_ACCESS_TOKEN": true, "VALIDATE_ACCESS_TOKEN_ERROR": true,
+}
+
+// KeepsEvent tells whether the realm stores events of a type.
+func (r *Realm) KeepsEvent(kind string) bool {
+	if !r.EventsEnabled {
+		return false
+	}
+	if len(r.EnabledEventTypes) == 0 {
+		return !quietEvents[kind]
+	}
+	for _, t := range r.EnabledEventTypes {
+		if t == kind {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,251 @@
+package oidc
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"github.com/latchkey-id/latchkey/internal/model"
+	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/session"
+	"github.com/latchkey-id/latchkey/internal/ui"
+	"github.com/latchkey-id/latchkey/internal/web"
+)
+
+// Pages shows the next page of a login in progress: the door for people.
+type Pages func(w http.ResponseWriter, r *http.Request, snap *realm.Snapshot, p *session.Progress) error
+
+// authorize is the authorization endpoint (RFC 6749 §3.1; OpenID Connect Core
+// §3.1.2). A browser that is logged in already gets its answer at once, unless
+// something is to be asked; any other begins a login.
+func (e *Endpoints) authorize(w http.ResponseWriter, r *http.Request) error {
+	q, err := e.openPage(w, r)
+	if q == nil {
+		return err
+	}
+	req, fault := model.CheckAuthorization(q.snap.Config, model.NewAuthorizationParams(q.form.All()))
+	if fault != nil {
+		return q.refuseAuthorization(w, fault)
+	}
+	q.client = q.snap.Client(req.ClientID)
+	q.begin("LOGIN")
+	p := &session.Progress{Request: *req}
+	sso, err := q.sso(w)
+	if err != nil {
+		return err
+	}
+	step, err := q.resume(p, sso)
+	if err != nil {
+		return err
+	}
+	switch {
+	case step == session.StepDone:
+		return q.complete(w, p, sso.User)
+	case req.Prompts("none"):
+		return q.answerError(w, req, promptErrors[step], "")
+	}
+	return q.beginLogin(w, p)
+}
+
+// promptErrors are the answers to prompt=none (OpenID Connect Core §3.1.2.6).
+var promptErrors = map[session.Step]string{
+	session.StepPassword: "login_required",
+	session.StepAction:   "interaction_required",
+	session.StepConsent:  "interaction_required",
+}
+
+// openPage opens a request of a person's browser: query or form, repeated
+// parameters too, the realm. q is nil when it has been answered.
+func (e *Endpoints) openPage(w http.ResponseWriter, r *http.Request) (*request, error) {
+	q, err := e.open(r)
+	if err != nil {
+		return nil, err
+	}
+	q.w = w
+	if q.form, err = web.ParseParameters(r); err != nil && !errors.Is(err, web.ErrDuplicated) {
+		return nil, err
+	}
+	if !q.snap.Realm.Enabled {
+		return nil, q.page(http.StatusBadRequest, ui.Error{Message: ui.Msg(ui.MsgRealmNotEnabled)})
+	}
+	return q, nil
+}
+
+// page answers with a page of the realm.
+func (q *request) page(status int, p ui.Page) error {
+	opt := ui.OptionsOf(q.r, q.snap.Realm, q.client, q.form.Get("ui_locales"), "")
+	return q.e.UI.Render(q.w, status, p, opt)
+}
+
+// refuseAuthorization sends a fault back to the client where the redirect is
+// trusted, and shows it on a page where it is not.
+func (q *request) refuseAuthorization(w http.ResponseWriter, f *model.AuthorizationError) error {
+	q.begin("LOGIN")
+	q.note("error", f.Cause)
+	q.note("reason", f.Reason)
+	q.event.e.ClientID = f.ClientID
+	q.event.detail("redirect_uri", f.RedirectURI)
+	q.failed(f.Cause, f.Reason)
+	if !f.Trusted {
+		return q.page(f.Status, ui.Error{Message: ui.Msg(f.Page, f.Args...)})
+	}
+	q.client = q.snap.Client(f.ClientID)
+	return q.respond(w, f.RedirectURI, f.ResponseMode, f.Answer(q.client, q.issuer))
+}
+
+// sso reads the login this browser has; nil for none. A cookie that names
+// nothing live is removed.
+func (q *request) sso(w http.ResponseWriter) (*session.SSO, error) {
+	jar := web.Cookies(w, q.r, q.base, q.snap.Realm.Name)
+	raw := jar.Get(web.CookieIdentity)
+	if raw == "" {
+		return nil, nil
+	}
+	id, err := q.snap.Keys.ParseIdentity(raw)
+	if err != nil || id.Iss != q.issuer || id.Exp != 0 && id.Exp <= q.now {
+		return nil, nil
+	}
+	sso, err := q.e.Sessions.SSO(q.ctx, q.snap.Config, id.Sid, id.Sub, id.Iat)
+	if errors.Is(err, model.ErrSessionGone) {
+		return nil, nil
+	}
+	return sso, err
+}
+
+// resume tells what a login still needs when it may go on from sso, and fills
+// in p what sso knows. prompt=login and max_age ask for the password again.
+func (q *request) resume(p *session.Progress, sso *session.SSO) (session.Step, error) {
+	if sso == nil {
+		return session.StepPassword, nil
+	}
+	p.UserID, p.SSO, p.Remember = sso.User.ID, sso.SessionID, sso.Remember
+	req := &p.Request
+	if req.Prompts("login") || req.MaxAge >= 0 && q.now-sso.AuthTime > req.MaxAge {
+		p.Again = true
+		return session.StepPassword, nil
+	}
+	p.SSOTime = sso.AuthTime
+	step, _, _, err := q.e.Sessions.Next(q.ctx, q.snap.Config, q.client, p, sso.User, q.asked(req))
+	return step, err
+}
+
+// asked is the scope of a checked request.
+func (q *request) asked(req *model.AuthorizationRequest) model.ScopeSet {
+	set, _ := q.snap.RequestScopes(q.client, req.Scope)
+	return set
+}
+
+// beginLogin stores the login and shows its first page.
+func (q *request) beginLogin(w http.ResponseWriter, p *session.Progress) (err error) {
+	jar := web.Cookies(w, q.r, q.base, q.snap.Realm.Name)
+	if p.Browser = jar.Get(web.CookieBrowser); !validBrowser(p.Browser) {
+		if p.Browser, err = q.e.Sessions.NewBrowser(); err != nil {
+			return err
+		}
+		jar.Set(web.CookieBrowser, p.Browser, 0, false)
+	}
+	if err := q.e.Sessions.Begin(q.ctx, q.snap.Realm.Num, p, q.now, q.snap.Realm.AccessCodeLifespanLogin()); err != nil {
+		return err
+	}
+	return q.e.Pages(w, q.r, q.snap, p)
+}
+
+// validBrowser tells whether a cookie's value is one of ours. What another
+// site planted there would have to be one of a browser that it knows.
+func validBrowser(v string) bool {
+	_, ok := model.HandleShard(v)
+	return ok
+}
+
+// Complete answers the client once a login has gone through all its steps.
+func (e *Endpoints) Complete(w http.ResponseWriter, r *http.Request, snap *realm.Snapshot, p *session.Progress) error {
+	q, err := e.open(r)
+	if err != nil {
+		return err
+	}
+	q.w, q.snap, q.client = w, snap, snap.Client(p.Request.ClientID)
+	q.begin("LOGIN")
+	u, err := e.Realms.User(q.ctx, snap, p.UserID)
+	if err != nil {
+		return err
+	}
+	return q.complete(w, p, u)
+}
+
+// Deny answers the client when the person said no.
+func (e *Endpoints) Deny(w http.ResponseWriter, r *http.Request, snap *realm.Snapshot, p *session.Progress) error {
+	q, err := e.open(r)
+	if err != nil {
+		return err
+	}
+	q.w, q.snap, q.client = w, snap, snap.Client(p.Request.ClientID)
+	return q.answerError(w, &p.Request, "access_denied", "")
+}
+
+// complete starts or continues the session, and answers with what response_type
+// asks for.
+func (q *request) complete(w http.ResponseWriter, p *session.Progress, u *model.User) error {
+	req := &p.Request
+	scopes := q.asked(req)
+	l := &session.Login{User: u, Session: p.SSO, IP: q.ip, Remember: p.Remember, Scope: scopes.FullScope(), Notes: q.loginNotes(p)}
+	if p.Tab != "" {
+		l.Progress = p
+	}
+	if req.Wants("code") {
+		l.Lifespan = q.snap.Realm.AccessCodeLifespan()
+		l.Code = &session.Code{
+			Challenge: req.CodeChallenge, Method: req.CodeChallengeMethod, Nonce: req.Nonce, Claims: req.Claims,
+		}
+		if req.RedirectURISent {
+			l.Code.RedirectURI = req.RedirectURI
+		}
+	}
+	q.event.e.UserID, q.event.e.ClientID = u.ID, q.client.ClientID
+	q.event.detail("auth_method", "openid-connect")
+	q.event.detail("username", u.Username)
+	q.event.detail("redirect_uri", req.RedirectURI)
+	sid, code, started, err := q.e.Sessions.Finish(q.ctx, q.snap.Config, q.client, l, q.now, q.event.record())
+	if err != nil {
+		return err
+	}
+	if started || p.AuthTime > 0 {
+		if err := q.setIdentity(w, u, sid, p.Remember); err != nil {
+			return err
+		}
+	}
+	answer := req.Answer(q.client, q.issuer, model.AuthorizationAnswer{SessionState: sid, Code: code})
+	return q.respond(w, req.RedirectURI, req.ResponseMode, answer)
+}
+
+// loginNotes are what mappers read of a login: when the password was given, and
+// whether it was for this request (acr).
+func (q *request) loginNotes(p *session.Progress) map[string]string {
+	at, acr := p.AuthTime, "1"
+	if at == 0 {
+		at, acr = p.SSOTime, "0"
+	}
+	return map[string]string{session.NoteAuthTime: strconv.FormatInt(at, 10), "acr": acr}
+}
+
+// answerError answers the client with an error.
+func (q *request) answerError(w http.ResponseWriter, req *model.AuthorizationRequest, code, description string) error {
+	q.note("error", code)
+	q.failed(code, description)
+	answer := req.Answer(q.client, q.issuer, model.AuthorizationAnswer{Error: code, Description: description})
+	return q.respond(w, req.RedirectURI, req.ResponseMode, answer)
+}
+
+// respond sends the answer to the client in its response mode.
+func (q *request) respond(w http.ResponseWriter, uri, mode string, answer [][2]string) error {
+	w.Header().Set("Cache-Control", web.CachePage)
+	if mode == "form_post" {
+		page := ui.FormPost{Action: uri}
+		for _, p := range answer {
+			page.Fields = append(page.Fields, ui.Param{Name: p[0], Value: p[1]})
+		}
+		return q.page(http.StatusOK, page)
+	}
+	w.Header().Set("Location", model.ResponseURL(uri, mode, answer))
+	w.WriteHeader(http.StatusFound)
+	return nil
+}

@@ -1,0 +1,129 @@
+package oidc
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/latchkey-id/latchkey/internal/model"
+	"github.com/latchkey-id/latchkey/internal/session"
+	"github.com/latchkey-id/latchkey/internal/store"
+	"github.com/latchkey-id/latchkey/internal/token"
+	"github.com/latchkey-id/latchkey/internal/web"
+)
+
+// grantCode is RFC 6749 §4.1.3 with PKCE (RFC 7636 §4.5). Whoever brings a code
+// uses it up, also with a fault (behaviour §3.3).
+func grantCode(q *request) (*Answer, error) {
+	handle := q.form.Get("code")
+	if handle == "" {
+		return nil, web.OAuthError(http.StatusBadRequest, "invalid_request", "Missing parameter: code")
+	}
+	code, err := q.e.Sessions.UseCode(q.ctx, q.snap.Realm.Num, handle, q.now)
+	if code != nil {
+		q.event.e.UserID, q.event.e.Session = code.UserID, code.SessionID
+	}
+	switch {
+	case errors.Is(err, session.ErrCodeUnknown):
+		return nil, invalidGrant("Code not valid")
+	case errors.Is(err, session.ErrCodeExpired):
+		return nil, invalidGrant("Code is expired")
+	case err != nil:
+		return nil, q.wire(err, false)
+	}
+	if err := q.checkCode(code); err != nil {
+		return nil, err
+	}
+	row, err := q.loginOf(code)
+	if err != nil {
+		return nil, err
+	}
+	a, err := q.redeem(code, row)
+	if err != nil {
+		return nil, q.wire(err, false)
+	}
+	return a, nil
+}
+
+// checkCode compares the request with what the code was issued for.
+func (q *request) checkCode(code *session.Code) error {
+	switch {
+	case code.RedirectURI != "" && code.RedirectURI != q.form.Get("redirect_uri"):
+		return invalidGrant("Incorrect redirect_uri")
+	case code.ClientNum != q.client.Num:
+		return invalidGrant("Auth error: Found different client_id in clientSession")
+	case !q.client.StandardFlowEnabled:
+		return invalidGrant("Client not allowed to exchange code")
+	}
+	verifier, sent := q.form.Lookup("code_verifier")
+	if err := model.VerifyPKCE(code.Challenge, code.Method, verifier, sent); err != nil {
+		return invalidGrant(err.Error())
+	}
+	return nil
+}
+
+// loginOf reads the online session a code belongs to, and its user.
+func (q *request) loginOf(code *session.Code) (*model.SessionRow, error) {
+	key := store.SessionKey{Shard: model.ShardOf(code.UserID), SessionID: code.SessionID, ClientNum: q.client.Num}
+	row, err := q.e.Store.SessionForRefresh(q.ctx, key)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, invalidGrant("User session not found")
+	case err != nil:
+		return nil, q.wire(err, false)
+	case !row.UserSessionLive, !row.Session.Live():
+		return nil, invalidGrant("Session not active")
+	case !row.User.Enabled:
+		return nil, invalidGrant("User disabled")
+	}
+	if _, over := model.SessionLimits(q.snap.Realm, q.client, &row.Session).Expired(&row.Session, q.now); over {
+		return nil, invalidGrant("Session not active")
+	}
+	return row, nil
+}
+
+// redeem mints the tokens of a code. With offline_access they belong to an
+// offline session of the same id, which lives on when the login ends.
+func (q *request) redeem(code *session.Code, row *model.SessionRow) (*Answer, error) {
+	u := &row.User
+	roles := q.snap.UserRoles(u.Grants)
+	scopes := q.snap.TokenScopes(q.client, code.Scope, "", false)
+	if q.client.ConsentRequired {
+		if err := q.checkConsent(u, scopes); err != nil {
+			return nil, err
+		}
+	}
+	asked := scopes.Has(model.OfflineAccess)
+	scopes = scopes.Granted(q.snap.Config, roles)
+	refreshes := q.client.UseRefreshTokens()
+	if asked && refreshes && !q.snap.OfflineAllowed(q.snap.EffectiveRoles(q.client, scopes, roles)) {
+		return nil, errOfflineNotAllowed
+	}
+	offline := asked && refreshes
+	is := &issue{
+		user: u, roles: roles, scopes: scopes, notes: code.Notes, openID: scopes.OpenID, nonce: code.Nonce, offline: offline,
+		context: contextOf(q.client, sessionCode(asked), token.GrantCode), session: &row.Session,
+	}
+	if refreshes {
+		is.refreshJTI, is.refreshScope = token.NewJTI(q.e.Rand), scopes.FullScope()
+		if q.snap.Realm.RevokeRefreshToken {
+			is.reuseID = token.NewJTI(q.e.Rand)
+		}
+		q.event.detail("refresh_token_id", is.refreshJTI)
+		q.event.detail("refresh_token_type", refreshType(offline))
+	}
+	in := session.Redeemed{Code: code, Login: &row.Session, User: u, Offline: offline, Scope: scopes.FullScope(), IP: q.ip}
+	return q.redeemed(in, is)
+}
+
+// redeemed writes what the redemption changes once its tokens are made.
+func (q *request) redeemed(in session.Redeemed, is *issue) (a *Answer, err error) {
+	in.Prepare = func(cs *model.ClientSession) (session.Record, error) {
+		is.session = cs
+		a, err = q.mint(is)
+		return q.event.record(), err
+	}
+	if err := q.e.Sessions.Redeem(q.ctx, q.snap.Config, q.client, in, q.now); err != nil {
+		return nil, err
+	}
+	return a, nil
+}

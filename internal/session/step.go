@@ -1,0 +1,89 @@
+package session
+
+import (
+	"context"
+	"slices"
+
+	"github.com/latchkey-id/latchkey/internal/model"
+)
+
+// Step is what a login needs next.
+type Step string
+
+// Steps in their order.
+const (
+	StepPassword Step = "password"
+	StepAction   Step = "action" // a required action of the user: Action names it
+	StepConsent  Step = "consent"
+	StepDone     Step = "done"
+)
+
+// Required actions a browser can do here (Keycloak's names), in their order.
+const (
+	ActionUpdatePassword = "UPDATE_PASSWORD"
+	ActionUpdateProfile  = "UPDATE_PROFILE"
+	ActionVerifyProfile  = "VERIFY_PROFILE"
+)
+
+// Next tells what a login of u for c still needs: u is nil before the
+// password. asked are the scopes it asks for.
+func (s *Service) Next(ctx context.Context, cfg *model.Config, c *model.Client, p *Progress, u *model.User, asked model.ScopeSet) (step Step, action string, missing []*model.ClientScope, err error) {
+	if u == nil || p.AuthTime == 0 && p.SSOTime == 0 {
+		return StepPassword, "", nil, nil
+	}
+	if action = nextAction(cfg, u); action != "" {
+		return StepAction, action, nil, nil
+	}
+	again := slices.Contains(p.Request.Prompt, "consent")
+	if p.Consents || !c.ConsentRequired && !again && p.Device == "" {
+		return StepDone, "", nil, nil
+	}
+	missing, err = s.MissingConsent(ctx, cfg, c, u, asked, again || p.Device != "")
+	if err != nil || len(missing) == 0 && !again && p.Device == "" {
+		return StepDone, "", nil, err
+	}
+	return StepConsent, "", missing, nil
+}
+
+// nextAction is the first required action of a user, "" for none. One that no
+// page here does is an action too, so that it is not skipped.
+func nextAction(cfg *model.Config, u *model.User) string {
+	for _, a := range []string{ActionUpdatePassword, ActionUpdateProfile, ActionVerifyProfile} {
+		if slices.Contains(u.RequiredActions, a) {
+			return a
+		}
+	}
+	if len(u.RequiredActions) > 0 {
+		return u.RequiredActions[0]
+	}
+	if cfg.Realm.Name != "master" && (u.Email == "" || u.FirstName == "" || u.LastName == "") {
+		return ActionVerifyProfile // the default user profile asks for them (behaviour §0a)
+	}
+	return ""
+}
+
+// MissingConsent lists the scopes among asked that a consent screen shows and
+// the user has not consented to; all of them when again is set.
+func (s *Service) MissingConsent(ctx context.Context, cfg *model.Config, c *model.Client, u *model.User, asked model.ScopeSet, again bool) ([]*model.ClientScope, error) {
+	granted := map[string]bool{}
+	if !again {
+		consents, err := s.Store.Consents(ctx, cfg.Realm.Num, u.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range consents {
+			if x.ClientID == c.ID {
+				for _, id := range x.ScopeIDs {
+					granted[id] = true
+				}
+			}
+		}
+	}
+	var missing []*model.ClientScope
+	for _, sc := range asked.Scopes {
+		if sc.Attributes["display.on.consent.screen"] == "true" && !granted[sc.ID] {
+			missing = append(missing, sc)
+		}
+	}
+	return missing, nil
+}

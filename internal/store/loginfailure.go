@@ -1,0 +1,65 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/latchkey-id/latchkey/internal/model"
+)
+
+// LoginFailures are a user's wrong passwords since the last right one. The zero
+// value, with UserID and RealmNum, stands for none.
+type LoginFailures struct {
+	UserID   string
+	RealmNum int64
+	Failures int
+	Lockouts int    // how often Until was set since
+	LastMS   int64  // Unix milliseconds of the last one
+	Until    int64  // Unix seconds: no login before
+	IP       string // of the last one
+	Version  int64  // 0: not stored
+}
+
+var (
+	qFailures      = stmt("login failures", `select failures, lockouts, last, until, ip, version from login_failure where sk = $1 and user_id = $2 and realm = $3`)
+	qFailureInsert = stmt("insert login failures", `insert into login_failure (sk, user_id, realm, failures, lockouts, last, until, ip, version)
+ values ($1, $2, $3, $4, $5, $6, $7, $8, 1) on conflict do nothing`)
+	qFailureUpdate = stmt("update login failures", `update login_failure set failures = $1, lockouts = $2, last = $3, until = $4, ip = $5, version = version + 1
+ where sk = $6 and user_id = $7 and version = $8`)
+	qFailureDelete = stmt("delete login failures", `delete from login_failure where sk = $1 and user_id = $2`)
+)
+
+// LoginFailures reads those of a user; none are no error.
+func (s *Store) LoginFailures(ctx context.Context, realm int64, userID string) (*LoginFailures, error) {
+	f := &LoginFailures{UserID: userID, RealmNum: realm}
+	err := s.read(ctx, func(c *conn) error {
+		_, err := c.on(qFailures).int(model.ShardOf(userID)).id(userID).int(realm).first(func(u *cursor) error {
+			f.Failures, f.Lockouts, f.LastMS, f.Until, f.IP, f.Version = int(u.rInt()), int(u.rInt()), u.rInt(), u.rInt(), u.rText(), u.rInt()
+			return nil
+		})
+		return err
+	})
+	return f, err
+}
+
+// PutLoginFailures stores f over what was read at f.Version. ErrStale when
+// another failure came first: read again, and count again.
+func (tx *Tx) PutLoginFailures(f *LoginFailures) error {
+	sk, n := model.ShardOf(f.UserID), 0
+	var err error
+	if f.Version == 0 {
+		n, err = tx.c.on(qFailureInsert).int(sk).id(f.UserID).int(f.RealmNum).int(int64(f.Failures)).int(int64(f.Lockouts)).int(f.LastMS).int(f.Until).opt(f.IP).exec()
+	} else {
+		n, err = tx.c.on(qFailureUpdate).int(int64(f.Failures)).int(int64(f.Lockouts)).int(f.LastMS).int(f.Until).opt(f.IP).int(sk).id(f.UserID).int(f.Version).exec()
+	}
+	if err == nil && n == 0 {
+		err = fmt.Errorf("login failures: %w", ErrStale)
+	}
+	return err
+}
+
+// ClearLoginFailures forgets those of a user.
+func (tx *Tx) ClearLoginFailures(userID string) error {
+	_, err := tx.c.on(qFailureDelete).int(model.ShardOf(userID)).id(userID).exec()
+	return err
+}

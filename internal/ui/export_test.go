@@ -1,0 +1,4 @@
+package ui
+
+// MetaIn is the policy a page carries itself.
+var MetaIn = metaIn
