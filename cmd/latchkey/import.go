@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,21 +31,41 @@ A realm of that name must not exist. A server that runs on the database serves
 the new realm within about a second. A new database is made when there is none.
 What a killed import left is removed when a server starts ten minutes later.
 
-The console's export leaves out users and masks secrets: prefer kc.sh export.`
+The console's export leaves out users and masks secrets: prefer kc.sh export.
+
+With --all FILE is what latchkey export --all wrote, or - for standard input,
+and everything goes into an empty database: a new SQLite file, or a PostgreSQL
+database after latchkey migrate. The instance key is not in the file: copy it
+first. The file is checked whole before anything is written. An import that was
+interrupted, even killed, goes on where it was when the same command runs
+again; one from standard input cannot, then start afresh. No node serves the
+database until all rows are in and the counts of every table were compared.`
 
 func newImport(a *app) *cobra.Command {
+	var all bool
 	cmd := &cobra.Command{
 		Use:   "import FILE",
-		Short: "Import a realm from a Keycloak realm document",
+		Short: "Import a realm from a Keycloak realm document, or everything",
 		Long:  importLong,
 		Example: `  # On the Keycloak host, then here:
   kc.sh export --realm shop --users same_file --file shop.json
   latchkey import shop.json
-  latchkey client list --realm shop`,
-		Args: exactly("the realm document FILE"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.importFile(cmd.Context(), args[0]) },
+  latchkey client list --realm shop
+
+  # Everything, from an SQLite file to PostgreSQL, with the nodes stopped:
+  latchkey export --all latchkey.export --db sqlite:/var/lib/latchkey/latchkey.db
+  latchkey migrate --db postgres://latchkey@db.example.org/latchkey --instance-key-file /var/lib/latchkey/instance.key
+  latchkey import --all latchkey.export --db postgres://latchkey@db.example.org/latchkey --instance-key-file /var/lib/latchkey/instance.key`,
+		Args: exactly("the realm document FILE, or --all and what latchkey export --all wrote"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if all {
+				return a.importAll(cmd.Context(), args[0])
+			}
+			return a.importFile(cmd.Context(), args[0])
+		},
 	}
 	a.takes(cmd, databaseSettings...)
+	cmd.Flags().BoolVar(&all, "all", false, "import everything that latchkey export --all wrote, into an empty database")
 	return cmd
 }
 
@@ -137,7 +158,11 @@ func realmNameIn(path string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = f.Close() }()
-	name, err := readRealmName(json.NewDecoder(f))
+	r := bufio.NewReader(f)
+	if start, _ := r.Peek(len(store.ExportMagic)); string(start) == store.ExportMagic {
+		return "", usagef("%s is what latchkey export --all wrote: import it with --all", path)
+	}
+	name, err := readRealmName(json.NewDecoder(r))
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		err = errors.New("not JSON: ends too early")

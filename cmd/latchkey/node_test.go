@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/latchkey-id/latchkey/internal/store/pgtest"
 )
 
 // halfRequest sends a token request but for the last byte of its body, so that
@@ -56,7 +58,20 @@ func (p *process) halfRequest(t *testing.T) (finish func() *http.Response) {
 // what was begun is answered, then the program ends well.
 func TestServe_SignalLetsRequestsFinish(t *testing.T) {
 	t.Parallel()
-	p := serve(t, t.TempDir(), nil, "--demo")
+	t.Run("SQLite", func(t *testing.T) {
+		t.Parallel()
+		signalLetsRequestsFinish(t, serve(t, t.TempDir(), nil, "--demo"))
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		dir, dsn := t.TempDir(), pgtest.New(t, "fsync = off").DSN("postgres")
+		must(t, dir, "migrate", "--db", dsn)
+		signalLetsRequestsFinish(t, serve(t, dir, nil, "--demo", "--db", dsn))
+	})
+}
+
+func signalLetsRequestsFinish(t *testing.T, p *process) {
+	t.Helper()
 	ready := p.management + "/health/ready"
 	if a := get(t, ready, ""); a.status != http.StatusOK {
 		t.Fatalf("readiness = %d, want 200", a.status)

@@ -100,10 +100,23 @@ func (s *settings) migrateFirst() string {
 	return "; for an empty database run latchkey migrate first"
 }
 
+// startAfresh is how a database that is of no use becomes an empty one.
+func (s *settings) startAfresh() string {
+	if !s.postgres() {
+		return fmt.Sprintf("remove %[1]s, %[1]s-wal and %[1]s-shm, not the instance key", s.databaseFile())
+	}
+	return "drop the database, create it again and run latchkey migrate with the same instance key"
+}
+
 // openStore opens the database. A new one is made, and migrated, only with
 // create. An older schema is refused: `latchkey migrate` is a step of its own,
 // so that an upgrade happens when the operator says so.
 func (a *app) openStore(ctx context.Context, create bool, log *slog.Logger) (*store.Store, error) {
+	return a.openWith(ctx, create, store.Options{Log: log})
+}
+
+// openWith is openStore with options that need no instance key.
+func (a *app) openWith(ctx context.Context, create bool, o store.Options) (*store.Store, error) {
 	exists, err := a.set.databaseExists()
 	if err != nil {
 		return nil, err
@@ -111,16 +124,18 @@ func (a *app) openStore(ctx context.Context, create bool, log *slog.Logger) (*st
 	if !exists && !create {
 		return nil, notFoundf("no database at %s: name it with --db, or make one with latchkey serve", a.set.databaseFile())
 	}
-	key, err := a.instanceKey(!exists)
-	if err != nil {
+	if o.InstanceKey, err = a.instanceKey(!exists); err != nil {
 		return nil, err
 	}
+	o.Now = a.now
 	open := store.Open
 	if !exists {
 		open = store.OpenAndMigrate
 	}
-	st, err := open(ctx, a.set.DB, store.Options{InstanceKey: key, Log: log})
+	st, err := open(ctx, a.set.DB, o)
 	switch {
+	case errors.Is(err, store.ErrHalfImported):
+		return nil, fmt.Errorf("database %s: an import into it is not finished: run latchkey import --all with the same file again, or start afresh: %s", a.set.databaseName(), a.set.startAfresh())
 	case errors.Is(err, store.ErrSchemaOld):
 		return nil, fmt.Errorf("database %s has an older schema than this program: run latchkey migrate --db %s", a.set.databaseName(), a.set.databaseShown())
 	case errors.Is(err, store.ErrSchemaNew):

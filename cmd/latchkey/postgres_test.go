@@ -1,8 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -24,13 +24,7 @@ func TestServe_TwoNodesOnPostgreSQL(t *testing.T) {
 	}
 	node := func() *process {
 		t.Helper()
-		p := serve(t, dir, nil, "--db", dsn, "--public-url", "http://localhost:8080", "--demo")
-		var ready struct{ Listen string }
-		if err := json.Unmarshal([]byte(p.line(t, p.log, `"msg":"ready"`)), &ready); err != nil {
-			t.Fatal(err)
-		}
-		p.url = "http://" + ready.Listen // both have the issuer of --public-url
-		return p
+		return serveIssuer(t, dir, "--db", dsn, "--demo")
 	}
 	a, b := node(), node()
 	token := a.offlineToken(t, "openid offline_access").text("refresh_token")
@@ -56,5 +50,37 @@ func TestMigrate_LostKeyOfPostgreSQLIsNotReplaced(t *testing.T) {
 	r := latchkey(t, t.TempDir(), "", "migrate", "--db", dsn)
 	if r.code != exitFailed || !strings.Contains(r.err, "instance key") {
 		t.Errorf("migrate without the key = %d %q", r.code, r.err)
+	}
+}
+
+// migrate --citus says what is missing, distributes every table once, and
+// finds nothing to do afterwards. The stand-in for Citus is that of the store.
+func TestMigrate_Citus(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	dsn := pgtest.New(t, "fsync = off").DSN("postgres")
+	r := latchkey(t, dir, "", "migrate", "--citus", "--db", dsn)
+	if r.code != exitFailed || !strings.Contains(r.err, "the database has no Citus: install the Citus extension") {
+		t.Errorf("without Citus = %d %q", r.code, r.err)
+	}
+	standIn, err := os.ReadFile("../../internal/store/testdata/citus.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pgtest.Exec(t.Context(), dsn, string(standIn)); err != nil {
+		t.Fatal(err)
+	}
+	dsn += "?search_path=public,citus_stand_in"
+	r = latchkey(t, dir, "", "migrate", "--citus", "--citus-shards", "16", "--db", dsn)
+	if r.code != exitOK || !strings.HasPrefix(r.out, "Done: ") ||
+		!strings.Contains(r.err, "users: distributed by sk over 16 shards\n") ||
+		!strings.Contains(r.err, "client_session: distributed by sk with users\n") ||
+		!strings.Contains(r.err, "realm: copied to every machine\n") {
+		t.Errorf("migrate --citus = %d %q %q", r.code, r.out, r.err)
+	}
+	for _, args := range [][]string{{"migrate", "--citus", "--db", dsn}, {"migrate", "--db", dsn}} {
+		if out := must(t, dir, args...); !strings.HasPrefix(out, "Nothing to do") {
+			t.Errorf("%q said %q", args, out)
+		}
 	}
 }

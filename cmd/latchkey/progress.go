@@ -21,7 +21,9 @@ type progress struct {
 
 	start, said time.Time
 	drawn       bool
+	before      int64 // were done when it began
 	done        int64
+	total       int64 // 0: not known
 }
 
 func (a *app) newProgress(what string) *progress {
@@ -56,13 +58,22 @@ func (p *progress) clear() {
 	}
 }
 
+// reportOf is report of work whose size is known.
+func (p *progress) reportOf(done, total int64) {
+	p.total = total
+	p.report(done)
+}
+
 func (p *progress) line(now time.Time) string {
+	if p.total > 0 {
+		return fmt.Sprintf("%d of %d %s, %.0f/s", p.done, p.total, p.what, p.rate(now))
+	}
 	return fmt.Sprintf("%d %s done, %.0f/s", p.done, p.what, p.rate(now))
 }
 
 func (p *progress) rate(now time.Time) float64 {
 	if took := now.Sub(p.start).Seconds(); took > 0 {
-		return float64(p.done) / took
+		return float64(p.done-p.before) / took
 	}
 	return 0
 }

@@ -35,7 +35,7 @@ func newRoot(a *app) *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetUsageTemplate(strings.TrimRight(root.UsageTemplate(), "\n") + "\n\n" + exitHelp + "\n")
 	group(root,
-		newServe(a), newMigrate(a), newImport(a), newSession(a), newUser(a), newClient(a), newKey(a), newVersion(a))
+		newServe(a), newMigrate(a), newImport(a), newExport(a), newSession(a), newUser(a), newClient(a), newKey(a), newVersion(a))
 	return root
 }
 

@@ -42,13 +42,9 @@ func (a *API) authenticate(r *http.Request, base string) (*actor, error) {
 	if raw == "" || len(raw) > maxToken {
 		return nil, errUnauthorized
 	}
-	snap, err := a.issuer(r, raw, base)
+	snap, claims, err := a.verify(r, raw, base)
 	if err != nil {
 		return nil, err
-	}
-	claims, _, err := snap.Keys.ParseAccess(raw)
-	if err != nil {
-		return nil, errUnauthorized
 	}
 	jti, _, err := token.ParseJTI(claims.JTI)
 	if err != nil {
@@ -73,6 +69,36 @@ func (a *API) authenticate(r *http.Request, base string) (*actor, error) {
 	}
 	act.roles = snap.EffectiveRoles(client, scope.Granted(snap.Config, roles), roles)
 	return act, nil
+}
+
+// verify checks a token's signature and brings this node up to date for its
+// holder: what another node acknowledged is there for the next request here.
+func (a *API) verify(r *http.Request, raw, base string) (*realm.Snapshot, *token.AccessClaims, error) {
+	snap, err := a.issuer(r, raw, base)
+	if err != nil {
+		return nil, nil, err
+	}
+	claims, _, err := snap.Keys.ParseAccess(raw)
+	if errors.Is(err, token.ErrUnknownKey) {
+		newer, renewErr := a.Realms.Newer(r.Context(), snap)
+		if renewErr != nil {
+			return nil, nil, renewErr
+		}
+		if newer != nil {
+			snap = newer
+			claims, _, err = snap.Keys.ParseAccess(raw)
+		}
+	}
+	if err != nil {
+		return nil, nil, errUnauthorized
+	}
+	if err := a.Realms.Newest(r.Context()); err != nil {
+		return nil, nil, err
+	}
+	if snap, err = a.Realms.Snapshot(r.Context(), snap.Realm.Name); err != nil {
+		return nil, nil, errUnauthorized // the realm has just gone
+	}
+	return snap, claims, nil
 }
 
 // attach reads the token's session and user, or the user alone for a token
@@ -136,7 +162,7 @@ func (a *API) issuer(r *http.Request, raw, base string) (*realm.Snapshot, error)
 	if !ok {
 		return nil, errUnauthorized
 	}
-	snap, err := a.Realms.Snapshot(r.Context(), name)
+	snap, err := a.Realms.Find(r.Context(), name)
 	if errors.Is(err, realm.ErrUnknownRealm) {
 		return nil, errUnauthorized
 	}

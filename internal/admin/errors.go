@@ -142,7 +142,9 @@ func wire(err error) error {
 		return web.OAuthError(http.StatusBadRequest, weak.Key, weak.Text)
 	case errors.As(err, &config):
 		return web.ErrorMessage(http.StatusBadRequest, config.Message)
-	case errors.Is(err, credential.ErrBusy), errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrUnknown):
+	case errors.Is(err, store.ErrReadOnly):
+		return web.TakesNoWrites()
+	case errors.Is(err, credential.ErrBusy), errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrUnknown), errors.Is(err, store.ErrClosed):
 		return web.Overloaded(err)
 	}
 	return err

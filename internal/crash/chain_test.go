@@ -1,6 +1,7 @@
 package crash_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,9 +43,12 @@ var errGone = errors.New("no answer")
 
 type answer struct {
 	Status      int    `json:"-"`
+	RetryAfter  string `json:"-"`
 	Access      string `json:"access_token"`
 	Refresh     string `json:"refresh_token"`
 	Session     string `json:"session_state"`
+	ExpiresIn   int64  `json:"expires_in"`
+	Active      bool   `json:"active"`
 	Error       string `json:"error"`
 	Description string `json:"error_description"`
 }
@@ -56,11 +60,21 @@ func (a answer) String() string { return fmt.Sprintf("%d %s %q", a.Status, a.Err
 //
 // Errors: errGone when there is no answer, or not all of it.
 func (p *process) post(realm, endpoint string, params ...string) (answer, error) {
+	return p.postWithin(context.Background(), realm, endpoint, params...)
+}
+
+// postWithin is post by a caller who waits no longer than ctx.
+func (p *process) postWithin(ctx context.Context, realm, endpoint string, params ...string) (answer, error) {
 	form := url.Values{"client_id": {"portal"}, "client_secret": {"s3cret"}}
 	for i := 0; i+1 < len(params); i += 2 {
 		form.Set(params[i], params[i+1])
 	}
-	resp, err := p.client.Post(p.base+"/realms/"+realm+"/protocol/openid-connect/"+endpoint, "application/x-www-form-urlencoded", strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.base+"/realms/"+realm+"/protocol/openid-connect/"+endpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		return answer{}, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	resp, err := p.client.Do(req)
 	if err != nil {
 		return answer{}, errGone
 	}
@@ -69,20 +83,49 @@ func (p *process) post(realm, endpoint string, params ...string) (answer, error)
 	if err != nil {
 		return answer{}, errGone
 	}
-	a := answer{Status: resp.StatusCode}
+	a := answer{Status: resp.StatusCode, RetryAfter: resp.Header.Get("Retry-After")}
 	if len(body) > 0 {
 		err = json.Unmarshal(body, &a)
 	}
 	return a, err
 }
 
+// busy tells the answer of a server whose database is away: 503, when to come
+// again, and an error in OAuth's shape.
+func (a answer) busy() bool {
+	return a.Status == http.StatusServiceUnavailable && a.RetryAfter != "" && a.Error == "temporarily_unavailable" && a.Description != ""
+}
+
 func (p *process) refresh(c *chain) (answer, error) {
 	return p.post(c.realm, "token", "grant_type", "refresh_token", "refresh_token", c.token)
 }
 
-// login starts a chain.
-func (p *process) login(realm string) (*chain, error) {
-	a, err := p.post(realm, "token", "grant_type", "password", "username", "alice", "password", "pw", "scope", "openid offline_access")
+// refused tells an answer that denies a refresh token, for that reason.
+func (a answer) refused(text string) bool {
+	return a.Status == http.StatusBadRequest && a.Error == "invalid_grant" && a.Description == text
+}
+
+// superseded tells the answer to a token whose refresh may have been done
+// without being acknowledged: with rotation it is then a replay, which ends the
+// chain, and that may have gone without an answer as well.
+func (c *chain) superseded(a answer) bool {
+	return c.realm == rotating && (a.refused("Maximum allowed refresh token reuse exceeded") || a.refused("Session doesn't have required client"))
+}
+
+// login starts a chain of alice.
+func (p *process) login(realm string) (*chain, error) { return p.loginAs(realm, "alice") }
+
+// errBusy is an answer that tells to come again.
+var errBusy = errors.New("busy")
+
+// loginAs starts a chain of a user.
+//
+// Errors: errGone, errBusy.
+func (p *process) loginAs(realm, user string) (*chain, error) {
+	a, err := p.post(realm, "token", "grant_type", "password", "username", user, "password", "pw", "scope", "openid offline_access")
+	if err == nil && a.busy() {
+		err = errBusy
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +142,9 @@ func (p *process) advance(c *chain) error {
 	case err != nil:
 		c.state = unsure
 		return err
+	case a.busy():
+		c.state = unsure
+		return errBusy
 	case a.Status != http.StatusOK:
 		return fmt.Errorf("refresh of an acknowledged token: %v", a)
 	}
@@ -131,9 +177,6 @@ func (p *process) verify(t *testing.T, c *chain) {
 		t.Fatalf("realm %s: no answer after the restart: %v\n%s", c.realm, err, p.out.tail())
 	}
 	works := a.Status == http.StatusOK
-	refused := func(text string) bool {
-		return a.Status == http.StatusBadRequest && a.Error == "invalid_grant" && a.Description == text
-	}
 	switch c.state {
 	case live:
 		if !works {
@@ -143,14 +186,14 @@ func (p *process) verify(t *testing.T, c *chain) {
 		switch {
 		case works:
 			c.state = live
-		case c.realm == rotating && refused("Maximum allowed refresh token reuse exceeded"):
+		case c.superseded(a):
 			c.state = givenUp
 		default:
 			t.Errorf("realm %s: a token whose refresh had no answer: %v", c.realm, a)
 		}
 	case ended, leaving:
 		switch {
-		case refused("Offline user session not found"):
+		case a.refused("Offline user session not found"):
 			c.state = ended
 		case works && c.state == leaving:
 			c.state = live

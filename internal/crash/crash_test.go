@@ -31,8 +31,11 @@ const realmDocument = `{"realm":"%s","enabled":true,"sslRequired":"none","revoke
  {"name":"es","providerId":"ecdsa-generated","config":{"ecdsaEllipticCurveKey":["P-256"]}},
  {"name":"hs","providerId":"hmac-generated","config":{"algorithm":["HS512"]}}]},
 "clients":[{"clientId":"portal","secret":"s3cret","publicClient":false,"directAccessGrantsEnabled":true}],
-"users":[{"username":"alice","enabled":true,"email":"alice@example.org","firstName":"A","lastName":"L",
- "credentials":[{"type":"password","value":"pw","temporary":false}],"realmRoles":["default-roles-%s"]}]}`
+"users":[%s]}`
+
+// userDocument is a user of such a realm.
+const userDocument = `{"username":"%[1]s","enabled":true,"email":"%[1]s@example.org","firstName":"A","lastName":"L",
+ "credentials":[{"type":"password","value":"pw","temporary":false}],"realmRoles":["default-roles-%[2]s"]}`
 
 const (
 	workers    = 4 // per realm
@@ -54,24 +57,17 @@ func TestKilledServer_KeepsWhatItAcknowledged(t *testing.T) {
 	if testing.Short() {
 		*rounds = min(*rounds, 3)
 	}
-	binary, dir := build(t), t.TempDir()
+	dir := t.TempDir()
 	db := filepath.Join(dir, "latchkey.db")
-	args := []string{"--bootstrap-admin-username", "admin", "--bootstrap-admin-password", "admin"}
+	args := realmArgs(t, dir)
 	crews := []*crew{{realm: rotating}, {realm: plain}}
-	for _, c := range crews {
-		file := filepath.Join(dir, c.realm+".json")
-		if err := os.WriteFile(file, fmt.Appendf(nil, realmDocument, c.realm, c.realm == rotating, c.realm), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		args = append(args, "--import-realm", file)
-	}
-	p := startServer(t, binary, db, args...)
+	p := startServer(t, "sqlite:"+db, args...)
 	for round := range *rounds {
 		loadUntilKilled(t, p, crews)
 		if round == *rounds-1 {
 			checkIntegrity(t, db) // of what the kill left, before anybody repairs it
 		}
-		p = startServer(t, binary, db, args...)
+		p = startServer(t, "sqlite:"+db, args...)
 		for _, c := range crews {
 			c.each(func(ch *chain) { p.verify(t, ch) })
 		}
@@ -84,6 +80,25 @@ func TestKilledServer_KeepsWhatItAcknowledged(t *testing.T) {
 	}
 	p.stop(t)
 	checkIntegrity(t, db)
+}
+
+// realmArgs are the arguments of a server with both realms, their user alice and
+// others of those names, and an administrator.
+func realmArgs(t *testing.T, dir string, names ...string) []string {
+	t.Helper()
+	args := []string{"--bootstrap-admin-username", "admin", "--bootstrap-admin-password", "admin"}
+	for _, name := range []string{rotating, plain} {
+		users := []string{fmt.Sprintf(userDocument, "alice", name)}
+		for _, user := range names {
+			users = append(users, fmt.Sprintf(userDocument, user, name))
+		}
+		file := filepath.Join(dir, name+".json")
+		if err := os.WriteFile(file, fmt.Appendf(nil, realmDocument, name, name == rotating, strings.Join(users, ",")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, "--import-realm", file)
+	}
+	return args
 }
 
 // loadUntilKilled puts load on the server and kills it at a random moment.
@@ -160,10 +175,16 @@ func (c *crew) each(f func(*chain)) {
 }
 
 // checkCounts compares what admin REST counts and lists with what the chains
-// say is live. Logins without an answer may have left a session each.
-func (c *crew) checkCounts(t *testing.T, p *process) {
+// say is live, those of others among them. Logins without an answer may have
+// left a session each.
+func (c *crew) checkCounts(t *testing.T, p *process, others ...*chain) {
 	t.Helper()
 	alive, states := map[string]bool{}, map[state]int{}
+	for _, ch := range others {
+		if ch.realm == c.realm && ch.state == live {
+			alive[ch.id] = true
+		}
+	}
 	c.each(func(ch *chain) {
 		states[ch.state]++
 		if ch.state == live {
@@ -198,8 +219,8 @@ func (c *crew) checkCounts(t *testing.T, p *process) {
 	}
 }
 
-// adminGet reads a path of admin REST, below a realm.
-func adminGet[T any](t *testing.T, p *process, realm, path string) (v T) {
+// adminToken is an access token of the administrator.
+func (p *process) adminToken(t *testing.T) string {
 	t.Helper()
 	resp, err := p.client.PostForm(p.base+"/realms/master/protocol/openid-connect/token", url.Values{
 		"client_id": {"admin-cli"}, "grant_type": {"password"}, "username": {"admin"}, "password": {"admin"}})
@@ -211,12 +232,19 @@ func adminGet[T any](t *testing.T, p *process, realm, path string) (v T) {
 	if err := json.NewDecoder(resp.Body).Decode(&a); err != nil || a.Access == "" {
 		t.Fatalf("administrator's token: %v %v", a, err)
 	}
+	return a.Access
+}
+
+// adminGet reads a path of admin REST, below a realm.
+func adminGet[T any](t *testing.T, p *process, realm, path string) (v T) {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.base+"/admin/realms/"+realm+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Authorization", "Bearer "+a.Access)
-	if resp, err = p.client.Do(req); err != nil {
+	req.Header.Set("Authorization", "Bearer "+p.adminToken(t))
+	resp, err := p.client.Do(req)
+	if err != nil {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -24,15 +25,26 @@ func random(n uint64) uint64 {
 	return binary.LittleEndian.Uint64(b[:]) % n
 }
 
-// build makes the binary under test.
-func build(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "latchkey")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", path, "github.com/latchkey-id/latchkey/cmd/latchkey")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
+// program is the binary under test, built once.
+var program string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "latchkey-crash-")
+	if err == nil {
+		program = filepath.Join(dir, "latchkey")
+		var out []byte
+		if out, err = exec.Command("go", "build", "-buildvcs=false", "-o", program, "github.com/latchkey-id/latchkey/cmd/latchkey").CombinedOutput(); err != nil {
+			err = fmt.Errorf("%w\n%s", err, out)
+		}
 	}
-	return path
+	code := 1
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "build latchkey:", err)
+	} else {
+		code = m.Run()
+	}
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 // freePort is a loopback port below those that systems give to outgoing
@@ -70,27 +82,58 @@ func (o *output) tail() string {
 	return string(b[max(0, len(b)-4000):])
 }
 
+// says tells whether a text is in it.
+func (o *output) says(text string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return bytes.Contains(o.buf.Bytes(), []byte(text))
+}
+
+// lines counts the lines that hold a text.
+func (o *output) lines(text string) (n int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for line := range bytes.Lines(o.buf.Bytes()) {
+		if bytes.Contains(line, []byte(text)) {
+			n++
+		}
+	}
+	return n
+}
+
 // process is one run of the server.
 type process struct {
-	cmd    *exec.Cmd
-	base   string
-	client *http.Client
-	out    *output
-	exited chan struct{} // closed when it is gone; err says how
-	err    error
+	cmd        *exec.Cmd
+	base       string
+	management string
+	client     *http.Client
+	out        *output
+	exited     chan struct{} // closed when it is gone; err says how
+	err        error
 }
 
 // publicURL makes the issuer the same in every run, whatever the port.
 const publicURL = "http://localhost:8080"
 
-// startServer starts the binary and waits until it is ready.
-func startServer(t *testing.T, binary, db string, args ...string) *process {
+// startServer starts the binary on the database of a URL and waits until it is
+// ready.
+func startServer(t *testing.T, db string, args ...string) *process {
+	t.Helper()
+	return startCommand(t, func(serve []string) *exec.Cmd { return exec.Command(program, serve...) }, db, args...)
+}
+
+// startCommand is startServer for a program that runs the binary with the
+// arguments it is given.
+func startCommand(t *testing.T, command func(serve []string) *exec.Cmd, db string, args ...string) *process {
 	t.Helper()
 	port, management := freePort(t), freePort(t)
-	p := &process{base: fmt.Sprintf("http://127.0.0.1:%d", port), out: &output{}, exited: make(chan struct{})}
+	p := &process{
+		base: fmt.Sprintf("http://127.0.0.1:%d", port), management: fmt.Sprintf("http://127.0.0.1:%d", management),
+		out: &output{}, exited: make(chan struct{}),
+	}
 	p.client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
-	p.cmd = exec.Command(binary, append([]string{"serve", "--db", "sqlite:" + db, "--public-url", publicURL,
-		"--listen", fmt.Sprintf("127.0.0.1:%d", port), "--management-listen", fmt.Sprintf("127.0.0.1:%d", management)}, args...)...)
+	p.cmd = command(append([]string{"serve", "--db", db, "--public-url", publicURL,
+		"--listen", fmt.Sprintf("127.0.0.1:%d", port), "--management-listen", fmt.Sprintf("127.0.0.1:%d", management)}, args...))
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -100,7 +143,7 @@ func startServer(t *testing.T, binary, db string, args ...string) *process {
 		close(p.exited)
 	}()
 	t.Cleanup(p.kill)
-	p.waitReady(t, fmt.Sprintf("http://127.0.0.1:%d/health/ready", management))
+	p.waitReady(t, p.management+"/health/ready")
 	return p
 }
 

@@ -26,11 +26,16 @@ type activeToken struct {
 // not-before, its client, its session, its user, and that it was not revoked
 // alone (behaviour §6.1). Any reason to refuse is errInactive.
 func (q *request) active(raw string) (*activeToken, error) {
-	ac, _, err := q.snap.Keys.ParseAccess(raw)
-	if err != nil {
+	ac, err := q.parseAccess(raw)
+	if errors.Is(err, token.ErrInvalid) {
 		return nil, errInactive
+	} else if err != nil {
+		return nil, err
 	}
-	t := &activeToken{claims: ac, client: q.snap.Client(ac.Azp)}
+	t := &activeToken{claims: ac}
+	if t.client, err = q.clientNamed(ac.Azp); err != nil {
+		return nil, err
+	}
 	if t.client == nil || !t.client.Enabled || ac.Iss != q.issuer ||
 		ac.Exp != 0 && q.now > ac.Exp || ac.Nbf > q.now+notBeforeSkew || ac.Iat < max(q.snap.Realm.NotBefore, t.client.NotBefore) {
 		return nil, errInactive

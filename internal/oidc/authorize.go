@@ -42,7 +42,7 @@ func (e *Endpoints) authorize(w http.ResponseWriter, r *http.Request) error {
 	case step == session.StepDone:
 		return q.complete(w, p, sso.User)
 	case req.Prompts("none"):
-		return q.answerError(w, req, promptErrors[step], "")
+		return q.answerError(w, req, promptErrors[step])
 	}
 	return q.beginLogin(w, p)
 }
@@ -54,8 +54,8 @@ var promptErrors = map[session.Step]string{
 	session.StepConsent:  "interaction_required",
 }
 
-// openPage opens a request of a person's browser: query or form, repeated
-// parameters too, the realm. q is nil when it has been answered.
+// openPage opens a request of a person's browser: query or form, the realm.
+// q is nil when it has been answered.
 func (e *Endpoints) openPage(w http.ResponseWriter, r *http.Request) (*request, error) {
 	q, err := e.open(r)
 	if err != nil {
@@ -65,7 +65,8 @@ func (e *Endpoints) openPage(w http.ResponseWriter, r *http.Request) (*request, 
 	if q.form, err = web.ParseParameters(r); err != nil && !errors.Is(err, web.ErrDuplicated) {
 		return nil, err
 	}
-	if !q.snap.Realm.Enabled {
+	switch {
+	case !q.snap.Realm.Enabled:
 		return nil, q.page(http.StatusBadRequest, ui.Error{Message: ui.Msg(ui.MsgRealmNotEnabled)})
 	}
 	return q, nil
@@ -81,16 +82,18 @@ func (q *request) page(status int, p ui.Page) error {
 // trusted, and shows it on a page where it is not.
 func (q *request) refuseAuthorization(w http.ResponseWriter, f *model.AuthorizationError) error {
 	q.begin("LOGIN")
-	q.note("error", f.Cause)
-	q.note("reason", f.Reason)
+	q.client = q.snap.Client(f.ClientID)
 	q.event.e.ClientID = f.ClientID
 	q.event.detail("redirect_uri", f.RedirectURI)
-	q.failed(f.Cause, f.Reason)
+	q.note("error", f.Cause)
+	q.note("reason", f.Reason)
+	q.event.cause = f.Cause
+	q.event.detail("reason", f.Reason)
+	q.failed(f.Code, f.Description)
 	if !f.Trusted {
-		return q.page(f.Status, ui.Error{Message: ui.Msg(f.Page, f.Args...)})
+		return q.page(f.Status, ui.Error{Message: ui.Message{Key: f.Page, Args: f.Args}})
 	}
-	q.client = q.snap.Client(f.ClientID)
-	return q.respond(w, f.RedirectURI, f.ResponseMode, f.Answer(q.client, q.issuer))
+	return q.send(w, f.RedirectURI, f.ResponseMode, f.Answer(q.client, q.issuer))
 }
 
 // sso reads the login this browser has; nil for none. A cookie that names
@@ -179,7 +182,7 @@ func (e *Endpoints) Deny(w http.ResponseWriter, r *http.Request, snap *realm.Sna
 		return err
 	}
 	q.w, q.snap, q.client = w, snap, snap.Client(p.Request.ClientID)
-	return q.answerError(w, &p.Request, "access_denied", "")
+	return q.answerError(w, &p.Request, "access_denied")
 }
 
 // complete starts or continues the session, and answers with what response_type
@@ -213,8 +216,13 @@ func (q *request) complete(w http.ResponseWriter, p *session.Progress, u *model.
 			return err
 		}
 	}
-	answer := req.Answer(q.client, q.issuer, model.AuthorizationAnswer{SessionState: sid, Code: code})
-	return q.respond(w, req.RedirectURI, req.ResponseMode, answer)
+	answer := model.AuthorizationAnswer{SessionState: sid, Code: code}
+	if req.Wants("token") || req.Wants("id_token") {
+		if err := q.addTokens(&answer, req, u, sid, l.Notes, scopes); err != nil {
+			return err
+		}
+	}
+	return q.send(w, req.RedirectURI, req.ResponseMode, req.Answer(q.client, q.issuer, answer))
 }
 
 // loginNotes are what mappers read of a login: when the password was given, and
@@ -228,24 +236,23 @@ func (q *request) loginNotes(p *session.Progress) map[string]string {
 }
 
 // answerError answers the client with an error.
-func (q *request) answerError(w http.ResponseWriter, req *model.AuthorizationRequest, code, description string) error {
+func (q *request) answerError(w http.ResponseWriter, req *model.AuthorizationRequest, code string) error {
 	q.note("error", code)
-	q.failed(code, description)
-	answer := req.Answer(q.client, q.issuer, model.AuthorizationAnswer{Error: code, Description: description})
-	return q.respond(w, req.RedirectURI, req.ResponseMode, answer)
+	q.failed(code, "")
+	return q.send(w, req.RedirectURI, req.ResponseMode, req.Answer(q.client, q.issuer, model.AuthorizationAnswer{Error: code}))
 }
 
-// respond sends the answer to the client in its response mode.
-func (q *request) respond(w http.ResponseWriter, uri, mode string, answer [][2]string) error {
+// send takes an answer to the client by its response mode.
+func (q *request) send(w http.ResponseWriter, redirectURI, mode string, params [][2]string) error {
 	w.Header().Set("Cache-Control", web.CachePage)
 	if mode == "form_post" {
-		page := ui.FormPost{Action: uri}
-		for _, p := range answer {
+		page := ui.FormPost{Action: redirectURI}
+		for _, p := range params {
 			page.Fields = append(page.Fields, ui.Param{Name: p[0], Value: p[1]})
 		}
 		return q.page(http.StatusOK, page)
 	}
-	w.Header().Set("Location", model.ResponseURL(uri, mode, answer))
+	w.Header().Set("Location", model.ResponseURL(redirectURI, mode, params))
 	w.WriteHeader(http.StatusFound)
 	return nil
 }

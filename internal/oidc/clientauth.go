@@ -43,8 +43,10 @@ func (q *request) authenticateClient() error {
 	if q.event.e != nil {
 		q.event.e.ClientID = id
 	}
-	c := q.snap.Client(id)
+	c, err := q.clientNamed(id)
 	switch {
+	case err != nil:
+		return err
 	case c == nil:
 		q.event.cause = "client_not_found"
 		return invalidClient()
@@ -69,13 +71,28 @@ func (q *request) authenticateClient() error {
 		q.event.detail("client_auth_method", c.ClientAuthenticatorType)
 		return nil
 	default:
-		if secret == "" || subtle.ConstantTimeCompare([]byte(secret), []byte(c.Secret)) != 1 {
+		fits, err := q.secretFits(secret)
+		if err != nil {
+			return err
+		}
+		if !fits {
 			q.event.cause = "invalid_client_credentials"
 			return wrongSecret()
 		}
 		q.event.detail("client_auth_method", c.ClientAuthenticatorType)
 		return nil
 	}
+}
+
+// secretFits compares a client's secret, and once more with one that another
+// node may just have stored.
+func (q *request) secretFits(secret string) (bool, error) {
+	is := func() bool { return subtle.ConstantTimeCompare([]byte(secret), []byte(q.client.Secret)) == 1 }
+	if secret == "" || is() {
+		return secret != "", nil
+	}
+	newer, err := q.renew()
+	return newer && is(), err
 }
 
 // refuseBearerOnly refuses clients that only receive tokens.

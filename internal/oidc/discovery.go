@@ -1,9 +1,11 @@
 package oidc
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/latchkey-id/latchkey/internal/web"
 )
@@ -33,8 +35,20 @@ func (e *Endpoints) certs(w http.ResponseWriter, r *http.Request) error {
 	if err := q.checkTLS(); err != nil {
 		return err
 	}
+	q.newestKeys()
 	q.publicDocument(w, "no-cache")
 	return web.WriteRaw(w, http.StatusOK, "application/json", q.snap.Keys.JWKS())
+}
+
+// newestKeys is for verifiers that ask here for a key another node began to
+// sign with: many ask again only after minutes. Without the database the keys
+// known here must do, soon.
+func (q *request) newestKeys() {
+	ctx, cancel := context.WithTimeout(q.ctx, 500*time.Millisecond)
+	defer cancel()
+	if snap, err := q.e.Realms.Newer(ctx, q.snap); err == nil && snap != nil {
+		q.snap = snap
+	}
 }
 
 // publicDocument lets pages of any origin read what everyone may read.

@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -9,6 +10,15 @@ import (
 	"github.com/latchkey-id/latchkey/internal/token"
 	"github.com/latchkey-id/latchkey/internal/web"
 )
+
+// countedRefresh is grantRefresh whose result is counted.
+func countedRefresh(q *request) (*Answer, error) {
+	answer, err := grantRefresh(q)
+	if q.e.OnRefresh != nil {
+		q.e.OnRefresh(q.snap.Realm.Name, q.refreshResult(err))
+	}
+	return answer, err
+}
 
 // grantRefresh is RFC 6749 §6 and OpenID Connect Core §12, for online and
 // offline tokens: the path everything is built for.
@@ -82,8 +92,10 @@ func (q *request) refreshed(row *model.SessionRow, rt *token.RefreshClaims, newJ
 // issuer, realm not-before, expiry, client (behaviour §3.5, rows 4 to 9). The
 // claims come back beside an error when the signature was good.
 func (q *request) refreshToken(raw string) (*token.RefreshClaims, error) {
-	rt, err := q.snap.Keys.ParseRefresh(raw)
+	rt, err := q.parseRefresh(raw)
 	switch {
+	case err != nil && !errors.Is(err, token.ErrInvalid):
+		return nil, err
 	case err != nil:
 		return nil, errInvalidRefresh
 	case rt.Confirmation != nil: // bound to a key or certificate nobody checks here

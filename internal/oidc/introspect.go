@@ -27,7 +27,7 @@ func (e *Endpoints) introspect(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if err := q.authenticateClient(); err != nil {
-		if q.client != nil {
+		if refused := (*web.Error)(nil); q.client != nil && errors.As(err, &refused) {
 			return web.OAuthError(http.StatusUnauthorized, "invalid_client", "Client authentication failed.")
 		}
 		return err

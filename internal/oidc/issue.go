@@ -36,12 +36,28 @@ type issue struct {
 	// token was narrowed; nil: the same.
 	whole *model.ScopeSet
 
+	// Of an answer through the browser (Core §3.3.2.11).
+	lifespan      int64   // of the access token, in seconds; 0: as everywhere
+	code          string  // "": none beside the ID token
+	state         *string // nil: none
+	noAccessToken bool    // the ID token comes alone
+
 	// Of the refresh token; none is issued when refreshJTI is empty.
 	refreshJTI   string
 	refreshScope string
 	refreshNonce string // of tokens that came with one: here none does
 	reuseID      string
 	offline      bool
+}
+
+// at is when the tokens are issued: now, but not before their session began.
+// This node's clock may be behind that of the node where it did, or have been
+// set back; a token from before its session would be refused everywhere.
+func (is *issue) at(now int64) int64 {
+	if is.session == nil {
+		return now
+	}
+	return max(now, is.session.UserStarted, is.session.Started)
 }
 
 // mint signs the tokens: access and ID asymmetric, refresh with the realm's
@@ -55,17 +71,21 @@ func (q *request) mint(is *issue) (*Answer, error) {
 	v := &subjectView{
 		cfg: q.snap.Config, client: c, user: is.user, scopes: is.scopes, notes: is.notes, lightweight: c.Lightweight(),
 	}
-	exp := model.AccessTokenExpiry(r, c, limits, q.now)
+	at := is.at(q.now)
+	exp := model.AccessTokenExpiry(r, c, limits, at)
+	if is.lifespan > 0 {
+		exp = at + is.lifespan
+	}
 	access, audience := q.mappedFast(v, inAccess, is.roles)
 	setAudience(access.claims, audience)
 	tokenID := is.context.JTI(token.NewJTI(q.e.Rand))
-	access.claims["exp"], access.claims["iat"], access.claims["iss"], access.claims["jti"] = exp, q.now, q.issuer, tokenID
+	access.claims["exp"], access.claims["iat"], access.claims["iss"], access.claims["jti"] = exp, at, q.issuer, tokenID
 	access.claims["typ"], access.claims["azp"], access.claims["scope"] = tokenType(c), c.ClientID, is.scopes.TokenScope()
 	if is.session != nil {
 		access.claims["sid"] = is.session.SessionID
 	}
 	a := &Answer{
-		ExpiresIn: exp - q.now, TokenType: tokenType(c), Scope: is.scopes.TokenScope(),
+		ExpiresIn: exp - at, TokenType: tokenType(c), Scope: is.scopes.TokenScope(),
 		NotBeforePolicy: model.LatestNotBefore(r, c, is.user),
 	}
 	var err error
@@ -89,13 +109,13 @@ func (q *request) mint(is *issue) (*Answer, error) {
 	if is.refreshJTI == "" {
 		return a, nil
 	}
-	refreshExp := model.RefreshTokenExpiry(r, limits, is.offline, q.now)
+	refreshExp := model.RefreshTokenExpiry(r, limits, is.offline, at)
 	if refreshExp > 0 {
-		a.RefreshExpiresIn = refreshExp - q.now
+		a.RefreshExpiresIn = refreshExp - at
 	}
 	sub, _ := access.claims["sub"].(string)
 	rc := token.RefreshClaims{
-		Exp: refreshExp, Iat: q.now, JTI: is.refreshJTI, Iss: q.issuer, Aud: []string{q.issuer}, Sub: sub,
+		Exp: refreshExp, Iat: at, JTI: is.refreshJTI, Iss: q.issuer, Aud: []string{q.issuer}, Sub: sub,
 		Typ: refreshType(is.offline), Azp: c.ClientID, Nonce: is.refreshNonce, Sid: is.session.SessionID,
 		Scope: is.refreshScope, AudX: audience, ReuseID: is.reuseID, Prov: "default",
 	}
@@ -109,9 +129,17 @@ func (q *request) mintID(v *subjectView, is *issue, exp int64, accessToken strin
 	alg := model.IDTokenAlg(q.snap.Realm, q.client)
 	out, _ := q.mappedFast(v, inID, is.roles)
 	id := out.claims
-	id["exp"], id["iat"], id["jti"], id["iss"], id["typ"] = exp, q.now, token.NewJTI(q.e.Rand), q.issuer, token.TypID
+	id["exp"], id["iat"], id["jti"], id["iss"], id["typ"] = exp, is.at(q.now), token.NewJTI(q.e.Rand), q.issuer, token.TypID
 	id["aud"], id["azp"], id["sub"] = q.client.ClientID, q.client.ClientID, is.user.ID
-	id["at_hash"] = token.HashHalf(alg, accessToken)
+	if !is.noAccessToken {
+		id["at_hash"] = token.HashHalf(alg, accessToken)
+	}
+	if is.code != "" {
+		id["c_hash"] = token.HashHalf(alg, is.code)
+	}
+	if is.state != nil {
+		id["s_hash"] = token.HashHalf(alg, *is.state)
+	}
 	if is.session != nil {
 		id["sid"] = is.session.SessionID
 	}

@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/latchkey-id/latchkey/internal/model"
@@ -32,8 +33,10 @@ func (e *Endpoints) logout(w http.ResponseWriter, r *http.Request) error {
 	if raw == "" {
 		return q.refuse(web.OAuthError(http.StatusBadRequest, "invalid_request", "No refresh token"))
 	}
-	rt, err := q.snap.Keys.ParseRefresh(raw)
+	rt, err := q.parseRefresh(raw)
 	switch {
+	case err != nil && !errors.Is(err, token.ErrInvalid):
+		return err
 	case err != nil, rt.Typ != token.TypRefresh && rt.Typ != token.TypOffline:
 		return q.refuse(q.wire(errInvalidRefresh, false))
 	case rt.Iss != q.issuer:

@@ -28,8 +28,8 @@ import (
 	"github.com/latchkey-id/latchkey/internal/web"
 )
 
-// Endpoints serves the protocol endpoints of all realms. All fields are
-// required.
+// Endpoints serves the protocol endpoints of all realms. All fields but
+// OnRefresh are required.
 type Endpoints struct {
 	Realms   *realm.Service
 	Sessions *session.Service
@@ -40,22 +40,28 @@ type Endpoints struct {
 	Base     *web.BaseURL
 	UI       *ui.UI
 	Pages    Pages
+	// OnRefresh is told the result of every refresh of a realm: "ok" or a class
+	// of refusal, of which there are few (errors.go). nil: nobody is.
+	OnRefresh func(realm, result string)
 }
 
 // Routes registers the endpoints.
 func (e *Endpoints) Routes(mux *web.Mux) {
 	const protocol = "/realms/{realm}/protocol/openid-connect"
-	mux.Handle("GET /realms/{realm}", e.realmDocument)
-	mux.Handle("GET /realms/{realm}/.well-known/openid-configuration", e.discovery)
-	mux.Handle("GET "+protocol+"/certs", e.certs)
-	mux.Handle("GET "+protocol+"/auth", e.authorize)
-	mux.Handle("POST "+protocol+"/auth", e.authorize)
-	mux.Handle("POST "+protocol+"/token", e.token)
-	mux.Handle("POST "+protocol+"/token/introspect", e.introspect)
-	mux.Handle("GET "+protocol+"/userinfo", e.userinfo)
-	mux.Handle("POST "+protocol+"/userinfo", e.userinfo)
-	mux.Handle("POST "+protocol+"/revoke", e.revoke)
-	mux.Handle("POST "+protocol+"/logout", e.logout)
+	handle := func(pattern string, h web.Handler) {
+		mux.Handle(pattern, func(w http.ResponseWriter, r *http.Request) error { return unavailable(h(w, r)) })
+	}
+	handle("GET /realms/{realm}", e.realmDocument)
+	handle("GET /realms/{realm}/.well-known/openid-configuration", e.discovery)
+	handle("GET "+protocol+"/certs", e.certs)
+	handle("GET "+protocol+"/auth", e.authorize)
+	handle("POST "+protocol+"/auth", e.authorize)
+	handle("POST "+protocol+"/token", e.token)
+	handle("POST "+protocol+"/token/introspect", e.introspect)
+	handle("GET "+protocol+"/userinfo", e.userinfo)
+	handle("POST "+protocol+"/userinfo", e.userinfo)
+	handle("POST "+protocol+"/revoke", e.revoke)
+	handle("POST "+protocol+"/logout", e.logout)
 	for path, methods := range preflights {
 		mux.Handle("OPTIONS /realms/{realm}"+path, web.PreflightHandler(methods))
 	}
@@ -88,6 +94,8 @@ type request struct {
 	form   web.Form
 	client *model.Client
 	event  *eventDraft
+
+	refusal string // class of what wire told, for OnRefresh
 }
 
 // open finds the realm; an unknown one is Keycloak's 404.
@@ -96,7 +104,7 @@ func (e *Endpoints) open(r *http.Request) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	snap, err := e.Realms.Snapshot(r.Context(), r.PathValue("realm"))
+	snap, err := e.Realms.Find(r.Context(), r.PathValue("realm"))
 	if errors.Is(err, realm.ErrUnknownRealm) {
 		return nil, web.AdminError(http.StatusNotFound, "Realm does not exist")
 	} else if err != nil {

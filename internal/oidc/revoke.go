@@ -38,9 +38,11 @@ func (e *Endpoints) revoke(w http.ResponseWriter, r *http.Request) error {
 	if raw == "" {
 		return q.refuse(web.OAuthError(http.StatusBadRequest, "invalid_request", "Token not provided"))
 	}
-	ac, _, err := q.snap.Keys.ParseAccess(raw)
-	if err != nil {
+	ac, err := q.parseAccess(raw)
+	if errors.Is(err, token.ErrInvalid) {
 		return q.notRevoked(w)
+	} else if err != nil {
+		return err
 	}
 	switch ac.Typ {
 	case token.TypRefresh, token.TypOffline, token.TypBearer, bearerLower:

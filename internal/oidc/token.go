@@ -15,7 +15,7 @@ type grant struct {
 }
 
 var grants = map[string]grant{
-	"refresh_token":      {"REFRESH_TOKEN", grantRefresh},
+	"refresh_token":      {"REFRESH_TOKEN", countedRefresh},
 	"password":           {"LOGIN", grantPassword},
 	"client_credentials": {"CLIENT_LOGIN", grantClientCredentials},
 	"authorization_code": {"CODE_TO_TOKEN", grantCode},

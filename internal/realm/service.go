@@ -4,7 +4,8 @@
 // transaction and is seen by all nodes through a version poll.
 //
 //	write ─► store (version+1) ─► this node reloads at once
-//	                          └─► other nodes: Poll, once a second
+//	                          └─► other nodes: Poll, once a second; at once for
+//	                              what a request names and they do not know
 //
 // It leaves sessions to package session, Keycloak's JSON to package keycloak
 // and key formats to package token.
@@ -67,6 +68,8 @@ type Service struct {
 
 	mu     sync.Mutex                           // one reload at a time
 	byName atomic.Pointer[map[string]*Snapshot] // replaced, never changed
+
+	strangers, administrators renewer
 }
 
 // Load reads every realm. It is also what Poll does when something changed.

@@ -70,7 +70,9 @@ func (s *Server) sweepUnderLease(ctx context.Context) error {
 // nothing.
 func (s *Server) holdSweeper(ctx context.Context) (bool, error) {
 	now := s.cfg.Now().Unix()
-	if s.sweeperUntil.Load()-now > sweepLeaseRenew {
+	// More than a whole lease left: the clock was set back, and others may see
+	// the lease end sooner than this node does.
+	if left := s.sweeperUntil.Load() - now; left > sweepLeaseRenew && left <= sweepLeaseLasts {
 		return true, nil
 	}
 	held, err := s.cfg.Store.Lease(ctx, sweepLease, s.node, now, now+sweepLeaseLasts)

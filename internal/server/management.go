@@ -13,12 +13,12 @@ import (
 
 // metrics are this node's own; names are stable.
 type metrics struct {
-	registry *prometheus.Registry
-	requests *prometheus.HistogramVec
+	registry  *prometheus.Registry
+	requests  *prometheus.HistogramVec
+	refreshes *prometheus.CounterVec
 }
 
 func newMetrics(s *Server) *metrics {
-	st := s.cfg.Store
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
 		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
@@ -26,30 +26,28 @@ func newMetrics(s *Server) *metrics {
 			Help:    "Time to answer a request, by route and status.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, 1, 5},
 		}, []string{"route", "status"}),
+		refreshes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "latchkey_refreshes_total",
+			Help: "Uses of refresh tokens by authenticated clients, by realm and result.",
+		}, []string{"realm", "result"}),
 	}
-	m.registry.MustRegister(m.requests, newSessionCollector(s),
+	m.registry.MustRegister(m.requests, m.refreshes, newSessionCollector(s), newStoreCollector(s.cfg.Store), newLagCollector(s),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "latchkey_sweeper_last_end_timestamp_seconds",
 			Help: "When this node's sweeper last found nothing more to do; 0 where another node sweeps.",
 		}, func() float64 { return float64(s.swept.Load()) }),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "latchkey_store_read_connections", Help: "Open read connections to the database.",
-		}, func() float64 { return float64(st.Stats().ReadConns) }),
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "latchkey_store_write_queue", Help: "Writes waiting for the database's writer.",
-		}, func() float64 { return float64(st.Stats().WriterQueue) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "latchkey_store_statements_total", Help: "Statements run on the database.",
-		}, func() float64 { return float64(st.Stats().Statements) }),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "latchkey_store_commits_total", Help: "Transactions committed; writes that wait together share one.",
-		}, func() float64 { return float64(st.Stats().Commits) }))
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
 func (m *metrics) observe(route string, status int, took time.Duration) {
 	m.requests.WithLabelValues(route, strconv.Itoa(status)).Observe(took.Seconds())
+}
+
+// refreshed counts a refresh. Realms are those this node knows and results are
+// few, so that nobody outside can make series.
+func (m *metrics) refreshed(realm, result string) {
+	m.refreshes.WithLabelValues(realm, result).Inc()
 }
 
 // managementHandler serves /health, /health/live, /health/ready and /metrics,

@@ -107,10 +107,12 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pages: %w", err)
 	}
+	metrics := newMetrics(s)
 	mux := web.NewMux()
 	mux.Handle(ui.StaticPattern, pages.Static)
 	protocol := &oidc.Endpoints{
 		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, Hasher: hasher, Rand: cfg.Rand, Now: cfg.Now, Base: base, UI: pages,
+		OnRefresh: metrics.refreshed,
 	}
 	people := &login.Pages{
 		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, UI: pages, Rand: cfg.Rand, Now: cfg.Now, Base: base,
@@ -122,7 +124,6 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	(&admin.API{
 		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, Now: cfg.Now, Base: base, Log: cfg.Log,
 	}).Routes(mux)
-	metrics := newMetrics(s)
 	s.handler = web.StripRelativePath(cfg.RelativePath, web.Chain(mux, web.ChainOptions{
 		Log: cfg.Log, Now: cfg.Now, Rand: cfg.Rand, Observe: metrics.observe,
 		Proxy: &web.ProxyHeaders{Header: cfg.ProxyHeaders},

@@ -1,8 +1,10 @@
 package server_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -127,5 +129,104 @@ func TestSweep_OneNodeAtATime(t *testing.T) {
 	a.Clock.Advance(61 * time.Second) // node a is gone
 	if !holds(b) || holds(a) {
 		t.Error("want node b to take over once the lease has passed, and node a to wait")
+	}
+}
+
+// metric is the value of one series of /metrics; false when there is none.
+func metric(t *testing.T, s *servertest.Server, series string) (string, bool) {
+	t.Helper()
+	w := httptest.NewRecorder()
+	s.Management().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	for line := range strings.Lines(w.Body.String()) {
+		if value, ok := strings.CutPrefix(line, series+" "); ok {
+			return strings.TrimSpace(value), true
+		}
+	}
+	return "", false
+}
+
+func wantMetric(t *testing.T, s *servertest.Server, series, want string) {
+	t.Helper()
+	if got, _ := metric(t, s, series); got != want {
+		t.Errorf("%s = %q, want %q", series, got, want)
+	}
+}
+
+func TestMetrics_RefreshesByRealmAndResult(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, `"revokeRefreshToken":true,`)
+	first := login(t, s)
+	refresh(t, s, first.Refresh)
+	refresh(t, s, first.Refresh) // a replay, which ends the chain
+	refresh(t, s, first.Refresh)
+	refresh(t, s, "nonsense")
+	ask(t, s, "grant_type", "refresh_token")
+	ask(t, s, "grant_type", "refresh_token", "refresh_token", first.Refresh, "client_secret", "wrong")
+	for result, want := range map[string]string{"ok": "1", "replayed": "1", "session_over": "1", "invalid_token": "1", "bad_request": "1"} {
+		wantMetric(t, s, `latchkey_refreshes_total{realm="shop",result="`+result+`"}`, want)
+	}
+	send(s, http.MethodPost, "/realms/made-up/protocol/openid-connect/token", formType, "grant_type=refresh_token")
+	w := httptest.NewRecorder()
+	s.Management().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	if strings.Contains(w.Body.String(), "made-up") {
+		t.Error("a stranger's realm name is a label")
+	}
+}
+
+func TestMetrics_RefreshWithoutTheDatabaseIsUnavailable(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, "")
+	of := login(t, s)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	form := "grant_type=refresh_token&client_id=portal&client_secret=s3cret&refresh_token=" + of.Refresh
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, s.BaseURL+protocolPath+"/token", strings.NewReader(form))
+	r.Header.Set("Content-Type", formType)
+	w := httptest.NewRecorder()
+	if s.Handler().ServeHTTP(w, r); w.Code != http.StatusServiceUnavailable {
+		t.Errorf("refresh whose time is over = %d", w.Code)
+	}
+	wantMetric(t, s, `latchkey_refreshes_total{realm="shop",result="unavailable"}`, "1")
+}
+
+// TestMetrics_SweeperLag: nothing waits, then a session does, whatever node
+// sweeps; a sweep brings it back to nothing.
+func TestMetrics_SweeperLag(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, `"offlineSessionIdleTimeout":600,`)
+	login(t, s)
+	const lag = "latchkey_sweeper_lag_seconds"
+	wantMetric(t, s, lag, "0")
+	s.Clock.Advance(600 * time.Second)
+	wantMetric(t, s, lag, "0") // it may be over; its quarter of an hour is not
+	s.Clock.Advance(time.Hour)
+	before := s.Store.Stats().Statements
+	got, _ := metric(t, s, lag)
+	if n, err := strconv.Atoi(got); err != nil || n < 2700 || n > 3700 {
+		t.Errorf("%s an hour after a session was over = %q", lag, got)
+	}
+	asked := s.Store.Stats().Statements
+	wantMetric(t, s, lag, got)
+	if again := s.Store.Stats().Statements; again != asked || asked == before {
+		t.Errorf("%d statements for the first scrape and %d for the next", asked-before, again-asked)
+	}
+	if err := s.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.Clock.Advance(10 * time.Second)
+	wantMetric(t, s, lag, "0")
+}
+
+func TestMetrics_Connections(t *testing.T) {
+	t.Parallel()
+	s := servertest.New(t)
+	for series, want := range map[string]string{
+		"latchkey_store_connections_max": "4", "latchkey_store_connections_in_use": "0", "latchkey_store_connections_waiting": "0",
+		"latchkey_store_connection_waits_total": "0", "latchkey_store_connection_wait_seconds_total": "0",
+	} {
+		wantMetric(t, s, series, want)
+	}
+	if open, _ := metric(t, s, "latchkey_store_connections_open"); open == "" || open == "0" {
+		t.Errorf("connections open = %q", open)
 	}
 }

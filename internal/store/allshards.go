@@ -50,6 +50,9 @@ var (
 	qDue = stmt("due sessions", `select `+sessionColumns+`, us.ip, u.username`+sessionJoin+`
  where cs.die_slot >= 0 and cs.die_slot < $1 order by cs.die_slot limit $2 `+allShards)
 
+	qOldestDue = stmt("oldest due session", `select cs.die_slot`+sessionJoin+`
+ where cs.die_slot >= 0 and cs.die_slot < $1 order by cs.die_slot limit 1 `+allShards)
+
 	qEndedBefore = stmt("sessions ended before", `select cs.sk, cs.session_id, cs.client, cs.offline from client_session cs
  where cs.die_slot < 0 and cs.die_slot > $1 limit $2 `+allShards)
 
@@ -77,3 +80,13 @@ var (
 	qAdminEventsDown = stmt("admin events, newest first", adminEventSelect+` order by e.time_ms desc, e.id desc limit $11 offset $12 `+allShards)
 	qAdminEventsUp   = stmt("admin events, oldest first", adminEventSelect+` order by e.time_ms, e.id limit $11 offset $12 `+allShards)
 )
+
+// What an export and an import read of each table (copytable.go).
+
+func stmtExport(t *copyTable) *query { return stmt("export "+t.name, t.readSQL()+` `+allShards) }
+
+func stmtCount(t *copyTable) *query {
+	return stmt("rows of "+t.name, `select count(*) from `+t.name+` `+allShards)
+}
+
+func stmtAny(t *copyTable) *query { return stmt("any row of "+t.name, t.anySQL()+` `+allShards) }

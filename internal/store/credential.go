@@ -42,11 +42,15 @@ func (s *Store) Credentials(ctx context.Context, userID string) ([]model.Credent
 func credentials(c *conn, userID string) ([]model.Credential, error) {
 	var all []model.Credential
 	err := c.on(qCreds).int(model.ShardOf(userID)).id(userID).each(func(u *cursor) error {
-		all = append(all, model.Credential{ID: u.rID(), Type: u.rText(), Label: u.rText(), CreatedMS: u.rInt(), Priority: int(u.rInt()),
-			SecretData: u.rText(), CredentialData: u.rText()})
+		all = append(all, readCredential(u))
 		return nil
 	})
 	return all, err
+}
+
+func readCredential(u *cursor) model.Credential {
+	return model.Credential{ID: u.rID(), Type: u.rText(), Label: u.rText(), CreatedMS: u.rInt(), Priority: int(u.rInt()),
+		SecretData: u.rText(), CredentialData: u.rText()}
 }
 
 func (tx *Tx) insertCredential(sk int64, userID string, c *model.Credential) error {

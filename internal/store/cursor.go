@@ -94,6 +94,14 @@ func (u *cursor) bytes(v []byte) *cursor {
 	return u
 }
 
+// raw binds a blob as it is, empty or not.
+func (u *cursor) raw(v []byte) *cursor {
+	if i, ok := u.bind(); ok {
+		u.s.bindBytes(i, v)
+	}
+	return u
+}
+
 // id binds an id in compact form, "" included.
 func (u *cursor) id(v string) *cursor {
 	return u.bytes(appendID(u.scratch[:0], v))

@@ -16,6 +16,7 @@ type database interface {
 	read(ctx context.Context, fn func(c *conn) error) error     // look-ups by key
 	readLong(ctx context.Context, fn func(c *conn) error) error // ends early when ctx does
 	readOnce(ctx context.Context, fn func(c *conn) error) error // readLong, all of one moment
+	readAll(ctx context.Context, fn func(c *conn) error) error  // readOnce, for as long as it takes
 	write(ctx context.Context, fn func(tx *Tx) error) error     // one transaction
 	touch(ctx context.Context, cs *model.ClientSession) (bool, error)
 	stats() Stats

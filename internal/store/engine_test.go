@@ -18,8 +18,8 @@ const (
 	dsnEnv    = "LATCHKEY_STORE_DSN"
 )
 
-// openEngine opens a store in a schema of its own.
-func openEngine(t testing.TB, engine string) *Store {
+// engineDSN is a schema of its own.
+func engineDSN(t testing.TB, engine string) string {
 	t.Helper()
 	dsn, migrate := os.Getenv(dsnEnv), func(dsn string) error {
 		_, err := Migrate(t.Context(), dsn, testOptions, nil)
@@ -31,11 +31,18 @@ func openEngine(t testing.TB, engine string) *Store {
 	case "shards":
 		dsn = pgtest.SpannedSchema(t, servers[0], servers[1:], migrate)
 	case "citus":
-		dsn = pgtest.CitusSchema(t, dsn, migrate)
+		dsn = pgtest.Schema(t, dsn)
+		err := migrate(dsn)
+		if err == nil {
+			_, err = Distribute(t.Context(), dsn, DefaultCitusShards, nil)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	default:
 		t.Fatalf("%s=%q", engineEnv, engine)
 	}
-	return openAt(t, dsn)
+	return dsn
 }
 
 func TestStore_OnPostgreSQL(t *testing.T) {

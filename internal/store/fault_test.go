@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/store/pgtest"
 )
 
@@ -175,6 +176,95 @@ func TestMigrate_ManyNodesAtOnce(t *testing.T) {
 	}
 }
 
+// rotations are what refreshes do to sessions, one worker a session, and what
+// was acknowledged of it.
+type rotations struct {
+	s     *Store
+	all   []*model.ClientSession
+	acked []int64 // the newest version that was acknowledged
+	wg    sync.WaitGroup
+	stop  func()
+}
+
+func startRotations(t *testing.T, s *Store, all []*model.ClientSession) *rotations {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	r := &rotations{s: s, all: all, acked: make([]int64, len(all)), stop: stop}
+	for i := range all {
+		r.wg.Go(func() {
+			mine := *all[i]
+			for r.acked[i] = mine.Version; ctx.Err() == nil; {
+				r.one(t, i, &mine)
+			}
+		})
+	}
+	t.Cleanup(r.end)
+	return r
+}
+
+// one rotates a session once; one whose outcome is not known is read again.
+func (r *rotations) one(t *testing.T, i int, mine *model.ClientSession) {
+	ok, err := r.s.TouchClientSession(t.Context(), mine)
+	switch {
+	case errors.Is(err, ErrUnknown), errors.Is(err, ErrBusy), err == nil && !ok:
+		row, err := r.s.SessionForRefresh(t.Context(), KeyOf(mine))
+		if err != nil && !errors.Is(err, ErrBusy) {
+			t.Errorf("read: %v", err)
+		}
+		if err == nil {
+			if row.Session.Version < r.acked[i] {
+				t.Errorf("session %d is at version %d, %d was acknowledged", i, row.Session.Version, r.acked[i])
+			}
+			mine.Version = row.Session.Version
+		}
+	case err != nil:
+		t.Errorf("touch: %v", err)
+	default:
+		mine.Version++
+		r.acked[i] = mine.Version
+	}
+}
+
+// more waits for n commits more.
+func (r *rotations) more(t *testing.T, n int64) {
+	t.Helper()
+	for from := r.s.Stats().Commits; r.s.Stats().Commits < from+n; time.Sleep(time.Millisecond) {
+		if t.Context().Err() != nil {
+			t.FailNow()
+		}
+	}
+}
+
+// served waits for the first read that succeeds.
+func (r *rotations) served(t *testing.T, bound time.Duration) {
+	t.Helper()
+	soon, cancel := context.WithTimeout(t.Context(), bound)
+	defer cancel()
+	for soon.Err() == nil {
+		if _, err := r.s.UserByID(soon, 1, testUUID(0)); err == nil {
+			return
+		}
+	}
+	t.Errorf("not served again within %v", bound)
+}
+
+func (r *rotations) end() {
+	r.stop()
+	r.wg.Wait()
+}
+
+// check ends the load: nothing that was acknowledged is missing.
+func (r *rotations) check(t *testing.T) {
+	t.Helper()
+	r.end()
+	for i, cs := range r.all {
+		row, err := r.s.SessionForRefresh(t.Context(), KeyOf(cs))
+		if err != nil || row.Session.Version < r.acked[i] {
+			t.Errorf("session %d: %v; version %d, acknowledged %d", i, err, row.Session.Version, r.acked[i])
+		}
+	}
+}
+
 // A server killed under load loses nothing it acknowledged, and is served
 // again as soon as it is back, by the store that was open all the time.
 func TestPostgres_KilledUnderLoad(t *testing.T) {
@@ -186,67 +276,15 @@ func TestPostgres_KilledUnderLoad(t *testing.T) {
 	s := openAt(t, server.DSN("postgres"))
 	const n = 8
 	fillUsers(t, s, n)
-	all := fillSessions(t, s, n)
-	ctx, stop := context.WithCancel(t.Context())
-	acked := make([]int64, n) // the newest version that was acknowledged
-	var wg sync.WaitGroup
-	for i, cs := range all {
-		wg.Go(func() {
-			mine := *cs
-			for acked[i] = mine.Version; ctx.Err() == nil; {
-				ok, err := s.TouchClientSession(t.Context(), &mine)
-				switch {
-				case errors.Is(err, ErrUnknown), errors.Is(err, ErrBusy), err == nil && !ok:
-					row, err := s.SessionForRefresh(t.Context(), KeyOf(&mine))
-					if err != nil && !errors.Is(err, ErrBusy) {
-						t.Errorf("read: %v", err)
-					}
-					if err == nil {
-						if row.Session.Version < acked[i] {
-							t.Errorf("session %d is at version %d, %d was acknowledged", i, row.Session.Version, acked[i])
-						}
-						mine.Version = row.Session.Version
-					}
-				case err != nil:
-					t.Errorf("touch: %v", err)
-				default:
-					mine.Version++
-					acked[i] = mine.Version
-				}
-			}
-		})
-	}
-	touched := func(more int64) {
-		for from := s.Stats().Commits; s.Stats().Commits < from+more && t.Context().Err() == nil; {
-			time.Sleep(time.Millisecond)
-		}
-	}
-	defer wg.Wait()
-	defer stop()
-	touched(200)
+	r := startRotations(t, s, fillSessions(t, s, n))
+	r.more(t, 200)
 	server.Kill()
 	if err := server.Run(); err != nil {
 		t.Fatal(err)
 	}
-	soon, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-	defer cancel()
-	for soon.Err() == nil {
-		if _, err := s.UserByID(soon, 1, testUUID(0)); err == nil {
-			break
-		}
-	}
-	if soon.Err() != nil {
-		t.Error("not served again within 2 s")
-	}
-	touched(200)
-	stop()
-	wg.Wait()
-	for i, cs := range all {
-		row, err := s.SessionForRefresh(t.Context(), KeyOf(cs))
-		if err != nil || row.Session.Version < acked[i] {
-			t.Errorf("session %d: %v; version %d, acknowledged %d", i, err, row.Session.Version, acked[i])
-		}
-	}
+	r.served(t, 2*time.Second)
+	r.more(t, 200)
+	r.check(t)
 }
 
 // The users of a shard that is down wait; all others are served.
@@ -291,5 +329,34 @@ func TestShards_OneDown(t *testing.T) {
 		if _, err := s.SessionForRefresh(t.Context(), KeyOf(cs)); err != nil {
 			t.Error(fmt.Errorf("after it is back: %w", err))
 		}
+	}
+}
+
+// TestStats_WaitsForAConnectionToPostgres: the pool's own figures.
+func TestStats_WaitsForAConnectionToPostgres(t *testing.T) {
+	t.Parallel()
+	s, _ := openProxied(t)
+	if s == nil {
+		return
+	}
+	most := s.Stats().ReadConnsMax
+	release := make(chan struct{})
+	var wg sync.WaitGroup
+	for range most + 1 {
+		wg.Go(func() {
+			err := s.read(t.Context(), func(*conn) error {
+				<-release
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	waitUntil(func() bool { return s.Stats().InUse == most && s.Stats().Waiting == 1 })
+	close(release)
+	wg.Wait()
+	if got := s.Stats(); got.Waits == 0 || got.Waited <= 0 || got.InUse != 0 || got.Waiting != 0 {
+		t.Errorf("%d waits of %v in all, %d in use, %d wait", got.Waits, got.Waited, got.InUse, got.Waiting)
 	}
 }

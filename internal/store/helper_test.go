@@ -17,16 +17,25 @@ var testOptions = Options{InstanceKey: bytes.Repeat([]byte{7}, InstanceKeyBytes)
 // openTest opens an empty store of the engine under test (engine_test.go).
 func openTest(t testing.TB) *Store {
 	t.Helper()
-	if engine := os.Getenv(engineEnv); engine != "" {
-		return openEngine(t, engine)
-	}
-	return openLiteTest(t)
+	return openAt(t, testDSN(t))
 }
+
+// testDSN is a new database of the engine under test; Open may have to
+// migrate it.
+func testDSN(t testing.TB) string {
+	t.Helper()
+	if engine := os.Getenv(engineEnv); engine != "" {
+		return engineDSN(t, engine)
+	}
+	return liteDSN(t)
+}
+
+func liteDSN(t testing.TB) string { return "sqlite:" + filepath.Join(t.TempDir(), "test.db") }
 
 // openLiteTest is openTest for rules of SQLite alone.
 func openLiteTest(t testing.TB) *Store {
 	t.Helper()
-	return openAt(t, "sqlite:"+filepath.Join(t.TempDir(), "test.db"))
+	return openAt(t, liteDSN(t))
 }
 
 // openAt migrates and opens a database until the test ends.
@@ -40,8 +49,10 @@ func openAt(t testing.TB, dsn string) *Store {
 	return s
 }
 
-// beginLite opens the transaction of a migration of SQLite.
-func beginLite(c *conn) func() error { return func() error { return beginWrite(c, untilApplied) } }
+// liteMigrator migrates a connection to SQLite.
+func liteMigrator(c *conn) *migrator {
+	return &migrator{c: c, ground: liteGround{c}, how: usualManners, told: func(string, string) {}}
+}
 
 // testUUID is the n-th of a fixed row of ids.
 func testUUID(n int) string {

@@ -25,7 +25,7 @@ func TestMigrate_KeepsOldRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := migrateOne(c, beginLite(c), migrations[:1]); err != nil {
+	if _, err := liteMigrator(c).step(t.Context(), migrations[:1]); err != nil {
 		t.Fatal(err)
 	}
 	fixture, err := os.ReadFile("testdata/fixture_0001.sql")

@@ -116,7 +116,7 @@ func openPostgres(ctx context.Context, s *Store, dsn string, o Options) (*pgDB, 
 	if d.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return nil, err
 	}
-	if err := d.read(ctx, checkSchema); err != nil {
+	if err := d.read(ctx, func(c *conn) error { return s.checkReady(c, o) }); err != nil {
 		d.pool.Close()
 		return nil, fmt.Errorf("open database: %w", err)
 	}
@@ -206,21 +206,6 @@ func (d *pgDB) readLong(ctx context.Context, fn func(c *conn) error) error {
 		undo := c.link.interruptible(ctx)
 		defer undo()
 		return fn(c)
-	})
-}
-
-func (d *pgDB) readOnce(ctx context.Context, fn func(c *conn) error) error {
-	return d.readUntil(ctx, func(c *conn) error {
-		undo := c.link.interruptible(ctx)
-		defer undo()
-		if err := c.command("begin isolation level repeatable read read only"); err != nil {
-			return err
-		}
-		err := fn(c)
-		if c.inTx() {
-			err = errors.Join(err, c.command("rollback"))
-		}
-		return err
 	})
 }
 
@@ -330,6 +315,10 @@ func (d *pgDB) stats() Stats {
 	return Stats{
 		ReadConns:    int(st.TotalConns()),
 		ReadConnsMax: int(st.MaxConns()),
+		InUse:        int(st.AcquiredConns()),
+		Waiting:      int(d.waiting.Load()),
+		Waits:        st.EmptyAcquireCount(),
+		Waited:       st.EmptyAcquireWaitTime(),
 		WriterQueue:  int(d.waiting.Load()),
 		Commits:      d.commits.Load(),
 		Writes:       d.writes.Load(),
@@ -342,65 +331,6 @@ func (d *pgDB) close() error {
 	}
 	d.pool.Close()
 	return nil
-}
-
-// qSchemaLock holds the lock of migrations until its transaction ends: row 0.
-var (
-	qSchemaLock    = stmt("lock schema", `update schema_version set name = $1 where version = 0`)
-	qSchemaLockRow = stmt("insert schema lock", `insert into schema_version (version, name) values (0, $1) on conflict do nothing`)
-)
-
-// openMigratePostgres opens a connection that waits for as long as it takes.
-// Every migration locks one row, so that two nodes may start at once.
-func openMigratePostgres(ctx context.Context, dsn string) (*conn, func() error, error) {
-	cfg, err := parsePostgres(dsn)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, name := range []string{"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"} {
-		cfg.ConnConfig.RuntimeParams[name] = "0"
-	}
-	pg, err := pgx.ConnectConfig(ctx, cfg.ConnConfig)
-	if err != nil {
-		return nil, nil, fmt.Errorf("open database: %w", newConnectError(err))
-	}
-	l := &pgLink{pg: pg.PgConn()}
-	c := newConn(l, nil, nil)
-	stop := l.interruptible(ctx)
-	l.onClose = stop
-	if err := makeSchemaLock(c); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("open database: %w", err), c.close())
-	}
-	begin := func() error {
-		if err := c.command("begin"); err != nil {
-			return err
-		}
-		_, err := c.on(qSchemaLock).text("lock").exec()
-		return err
-	}
-	return c, begin, nil
-}
-
-// makeSchemaLock makes the table of versions and its row 0. Two nodes that
-// make the table at once are told so by the catalogue; then it is there.
-func makeSchemaLock(c *conn) error {
-	var err error
-	for range 3 {
-		if err = c.link.script(createSchemaVersion); err == nil {
-			break
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("table of schema versions: %w", c.link.classify(err))
-	}
-	_, err = c.on(qSchemaLockRow).text("lock").exec()
-	return err
-}
-
-// afterMigration holds what PostgreSQL alone is told about a table: room in
-// its pages, so that a touch stays on its page and no index hears of it.
-var afterMigration = map[string]string{
-	"0001_first": "alter table client_session set (fillfactor = 85)",
 }
 
 // newConnectError is a connection that could not be made.

@@ -94,10 +94,17 @@ var (
 		qExpiredTokens, qExpiredClaims, qExpiredPending, qOldEvents, qOldAdminEvents}
 )
 
+// readsAll tells whether a statement is for all rows of a table.
+func readsAll(q *query) bool {
+	return slices.ContainsFunc(copyTables, func(t *copyTable) bool {
+		return q == t.count || q == t.any || q == t.read && (!t.sharded || t.sorts)
+	})
+}
+
 func checkPlan(t *testing.T, q *query, plan []string) {
 	t.Helper()
 	for _, line := range plan {
-		if m := seqScan.FindStringSubmatch(line); m != nil && !slices.Contains(smallTables, m[1]) && !slices.Contains(wholeRealm, q) {
+		if m := seqScan.FindStringSubmatch(line); m != nil && !slices.Contains(smallTables, m[1]) && !slices.Contains(wholeRealm, q) && !readsAll(q) {
 			t.Errorf("%s: %s", q.name, strings.TrimSpace(line))
 		}
 		if index := wideIndex.FindString(line); index != "" && !strings.Contains(q.sql, allShards) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // readers are the read connections: opened when first needed, at most as many
@@ -13,14 +14,34 @@ type readers struct {
 	open   func() (*conn, error)
 	places chan struct{} // one taken per connection in use
 	opened atomic.Int64
+	now    func() time.Time // nil: waits are not timed
+
+	waiting, waits, waited atomic.Int64 // callers now; ever; nanoseconds in all
 
 	mu     sync.Mutex
 	idle   []*conn
 	closed bool
 }
 
-func newReaders(n int, open func() (*conn, error)) *readers {
-	return &readers{open: open, places: make(chan struct{}, n)}
+func newReaders(n int, now func() time.Time, open func() (*conn, error)) *readers {
+	return &readers{open: open, now: now, places: make(chan struct{}, n)}
+}
+
+// place waits for a place that another caller gives back.
+func (r *readers) place(ctx context.Context) error {
+	r.waits.Add(1)
+	r.waiting.Add(1)
+	defer r.waiting.Add(-1)
+	if r.now != nil {
+		begun := r.now()
+		defer func() { r.waited.Add(int64(max(0, r.now().Sub(begun)))) }()
+	}
+	select {
+	case r.places <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (r *readers) get(ctx context.Context) (*conn, error) {
@@ -30,10 +51,8 @@ func (r *readers) get(ctx context.Context) (*conn, error) {
 	select {
 	case r.places <- struct{}{}:
 	default:
-		select {
-		case r.places <- struct{}{}:
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		if err := r.place(ctx); err != nil {
+			return nil, err
 		}
 	}
 	r.mu.Lock()

@@ -187,7 +187,9 @@ var errNoSession = fmt.Errorf("session: %w", ErrNotFound)
 // Errors: those of Write. After ErrUnknown too the session must be read again:
 // a chain that holds the new token's id tells that it was written.
 func (s *Store) TouchClientSession(ctx context.Context, cs *model.ClientSession) (bool, error) {
-	return s.db.touch(ctx, cs)
+	touched, err := s.db.touch(ctx, cs)
+	s.noteWrite(err)
+	return touched, err
 }
 
 // TouchClientSession is Store.TouchClientSession inside a transaction, for a

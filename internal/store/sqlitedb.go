@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/latchkey-id/latchkey/internal/model"
 )
@@ -22,7 +23,7 @@ type liteDB struct {
 	writer  *writer
 }
 
-// openLite opens the file; ErrSchemaOld, ErrSchemaNew.
+// openLite opens the file; the errors of checkReady.
 func openLite(s *Store, path string, o Options) (*liteDB, error) {
 	if err := createFile(path); err != nil {
 		return nil, err
@@ -31,7 +32,7 @@ func openLite(s *Store, path string, o Options) (*liteDB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSchema(c); err != nil {
+	if err := s.checkReady(c, o); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
 	n := o.ReadConns
@@ -39,7 +40,7 @@ func openLite(s *Store, path string, o Options) (*liteDB, error) {
 		n = defaultReadConns
 	}
 	d := &liteDB{s: s, path: path}
-	d.readers = newReaders(n, func() (*conn, error) { return openSQLite(path, false, &s.statements, o.OnStatement) })
+	d.readers = newReaders(n, o.Now, func() (*conn, error) { return openSQLite(path, false, &s.statements, o.OnStatement) })
 	d.writer = newWriter(s, c)
 	return d, nil
 }
@@ -84,6 +85,10 @@ func (d *liteDB) readOnce(ctx context.Context, fn func(c *conn) error) error {
 	})
 }
 
+func (d *liteDB) readAll(ctx context.Context, fn func(c *conn) error) error {
+	return d.readOnce(ctx, fn)
+}
+
 func (d *liteDB) write(ctx context.Context, fn func(tx *Tx) error) error {
 	w := writePool.Get().(*write)
 	w.fn = fn
@@ -115,6 +120,10 @@ func (d *liteDB) stats() Stats {
 	return Stats{
 		ReadConns:    int(d.readers.opened.Load()),
 		ReadConnsMax: cap(d.readers.places),
+		InUse:        len(d.readers.places),
+		Waiting:      int(d.readers.waiting.Load()),
+		Waits:        d.readers.waits.Load(),
+		Waited:       time.Duration(d.readers.waited.Load()),
 		WriterQueue:  len(d.writer.queue),
 		Commits:      d.writer.commits.Load(),
 		Writes:       d.writer.writes.Load(),

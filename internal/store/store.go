@@ -11,15 +11,19 @@ import (
 type Store struct {
 	db         database
 	seal       sealer
+	copyKeys   copyKeys
 	log        *slog.Logger
 	statements atomic.Int64
 	scopes     scopeTexts
+	readOnly   atomic.Bool // the last write was ErrReadOnly
 }
 
 // Open opens a database; dsn is "sqlite:PATH" or "postgres://…" as pgx reads
 // it (several hosts, target_session_attrs, pool_max_conns). A missing SQLite
 // directory is made with mode 0700, a missing file with 0600. It does not
-// migrate: ErrSchemaOld (also of a new, empty database) and ErrSchemaNew.
+// migrate: ErrSchemaOld (also of a new, empty database) and ErrSchemaNew, when a
+// newer schema does not serve this program any more. ErrHalfImported while an
+// import of everything into it is not finished.
 func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -28,7 +32,11 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{seal: sl, log: o.Log}
+	keys, err := newCopyKeys(o.InstanceKey)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{seal: sl, copyKeys: keys, log: o.Log}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -44,6 +52,16 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// checkSchema is checkSchema of this program's migrations. A newer schema that
+// it may serve is logged.
+func (s *Store) checkSchema(c *conn) error {
+	version, err := checkSchema(c, migrations)
+	if err == nil && version > int64(len(migrations)) {
+		s.log.Warn("the database's schema is newer than this program, which may serve it until it is replaced", "schema", version, "program", len(migrations))
+	}
+	return err
 }
 
 // OpenAndMigrate is Migrate and Open.
@@ -67,7 +85,9 @@ func (s *Store) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w: %w", ErrBusy, context.Cause(ctx))
 	}
-	return s.db.write(ctx, fn)
+	err := s.db.write(ctx, fn)
+	s.noteWrite(err)
+	return err
 }
 
 // Close waits for running reads and queued writes and closes the database.

@@ -31,6 +31,19 @@ func (s *Store) DueSessions(ctx context.Context, slot int64, limit int) ([]Sessi
 	return all, err
 }
 
+// OldestDue is since which second the session that DueSessions lists first has
+// been there; false when it lists none.
+func (s *Store) OldestDue(ctx context.Context, slot int64) (since int64, due bool, err error) {
+	err = s.readLong(ctx, func(c *conn) error {
+		due, err = c.on(qOldestDue).int(slot).first(func(u *cursor) error {
+			since = (u.rInt() + 1) * DieSlotSeconds
+			return nil
+		})
+		return err
+	})
+	return since, due, err
+}
+
 // Reslot notes the new earliest second a session may be over; false when it
 // changed since it was read at version.
 func (tx *Tx) Reslot(k SessionKey, version, dies int64) (bool, error) {

@@ -2,28 +2,35 @@ package store
 
 import (
 	"log/slog"
+	"time"
 
 	"github.com/latchkey-id/latchkey/internal/model"
 )
 
 // Options configure a Store.
 type Options struct {
-	InstanceKey []byte            // 32 bytes: AES-256-GCM key of sealed columns; required
-	ReadConns   int               // most read connections; 0 means 4. PostgreSQL: all connections; 0 means pool_max_conns of the DSN, else 4 a CPU
-	Log         *slog.Logger      // nil: nothing is logged
-	OnStatement func(kind string) // called with "select", "insert", "update", "delete" or "commit" as each is run, from many goroutines; may be nil
+	InstanceKey  []byte            // 32 bytes: AES-256-GCM key of sealed columns; required
+	ReadConns    int               // most read connections; 0 means 4. PostgreSQL: all connections; 0 means pool_max_conns of the DSN, else 4 a CPU
+	Log          *slog.Logger      // nil: nothing is logged
+	Now          func() time.Time  // times the waits for a connection; nil: those of SQLite are not timed
+	HalfImported bool              // opens also a database whose import is not finished, for Import
+	OnStatement  func(kind string) // called with "select", "insert", "update", "delete" or "commit" as each is run, from many goroutines; may be nil
 }
 
 // Stats is what an operator wants to see of a Store.
 type Stats struct {
 	ReadConns    int // read connections open; PostgreSQL: all
 	ReadConnsMax int
-	WriterQueue  int   // writes waiting; PostgreSQL: callers waiting for a connection
-	Commits      int64 // transactions that wrote
-	Writes       int64 // writes in them: Writes/Commits is the size of a group
-	Statements   int64 // statements run
-	FileBytes    int64 // database file; SQLite only
-	WALBytes     int64 // write-ahead log beside it
+	InUse        int           // of them, by callers now
+	Waiting      int           // callers who wait for one now
+	Waits        int64         // how often one had to
+	Waited       time.Duration // how long in all
+	WriterQueue  int           // writes waiting; PostgreSQL: callers waiting for a connection
+	Commits      int64         // transactions that wrote
+	Writes       int64         // writes in them: Writes/Commits is the size of a group
+	Statements   int64         // statements run
+	FileBytes    int64         // database file; SQLite only
+	WALBytes     int64         // write-ahead log beside it
 }
 
 // RealmVersion names a visible realm and the version of its configuration.

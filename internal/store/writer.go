@@ -281,7 +281,7 @@ func (wr *writer) rollback() {
 // runAlone gives each write of a group a transaction of its own, after a
 // failure of one (a full disk, an I/O error) closed the one they shared.
 func (wr *writer) runAlone(group []*write) {
-	wr.s.log.Warn("a write closed the transaction it shared: each runs alone", "writes", len(group))
+	wr.s.log.Debug("a write closed the transaction it shared: each runs alone", "writes", len(group))
 	if wr.c.inTx() {
 		wr.rollback()
 	}

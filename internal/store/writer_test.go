@@ -7,8 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/latchkey-id/latchkey/internal/model"
 )
@@ -315,7 +317,7 @@ func TestOpen_Schema(t *testing.T) {
 		}
 	}
 	var names []string
-	n, err := Migrate(t.Context(), "sqlite:"+path, o, func(name string) { names = append(names, name) })
+	n, err := Migrate(t.Context(), "sqlite:"+path, o, func(step, news string) { names = append(names, step+" "+news) })
 	if err != nil || n != len(migrations) || len(names) != n {
 		t.Errorf("migrate: %d, %v, %v", n, names, err)
 	}
@@ -328,6 +330,15 @@ func TestOpen_Schema(t *testing.T) {
 	}
 	mustWrite(t, s, func(tx *Tx) error {
 		_, err := tx.c.on(qSchemaAdd).int(int64(len(migrations) + 1)).text("from the future").exec()
+		return err
+	})
+	again, err := Open(t.Context(), "sqlite:"+path, o)
+	if err != nil {
+		t.Fatalf("newer database that serves this program: %v", err)
+	}
+	again.Close()
+	mustWrite(t, s, func(tx *Tx) error {
+		_, err := tx.c.on(qSchemaOldestSet).text(strconv.Itoa(len(migrations) + 1)).exec()
 		return err
 	})
 	s.Close()
@@ -358,12 +369,12 @@ func TestMigrate_OneFileIsAllOrNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.close()
-	good := migration{"0001_good", "create table a (x integer);\ncreate table b (x integer);"}
-	bad := migration{"0002_bad", "create table c (x integer); create table a (x integer);"}
-	if _, err := migrateOne(c, beginLite(c), []migration{good, bad}); err != nil {
+	good := migration{name: "0001_good", script: "create table a (x integer);\ncreate table b (x integer);"}
+	bad := migration{name: "0002_bad", script: "create table c (x integer); create table a (x integer);"}
+	if _, err := liteMigrator(c).step(t.Context(), []migration{good, bad}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := migrateOne(c, beginLite(c), []migration{good, bad}); err == nil {
+	if _, err := liteMigrator(c).step(t.Context(), []migration{good, bad}); err == nil {
 		t.Fatal("bad migration ran")
 	}
 	if v, err := schemaVersion(c); err != nil || v != 1 {
@@ -371,5 +382,41 @@ func TestMigrate_OneFileIsAllOrNothing(t *testing.T) {
 	}
 	if err := c.link.script("select x from c"); err == nil {
 		t.Error("half of the bad migration is there")
+	}
+}
+
+// TestStats_WaitsForAConnection: who waits is counted and timed, on SQLite.
+func TestStats_WaitsForAConnection(t *testing.T) {
+	t.Parallel()
+	now, mu := time.Unix(0, 0), sync.Mutex{}
+	o := testOptions
+	o.ReadConns = 1
+	o.Now = func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		now = now.Add(3 * time.Second)
+		return now
+	}
+	s, err := OpenAndMigrate(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "test.db"), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var wg sync.WaitGroup
+	err = s.read(t.Context(), func(*conn) error {
+		wg.Go(func() {
+			if _, err := s.RealmVersions(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		waitUntil(func() bool { return s.Stats().Waiting == 1 })
+		if got := s.Stats(); got.InUse != 1 || got.ReadConnsMax != 1 {
+			t.Errorf("%d of %d connections in use, want 1 of 1", got.InUse, got.ReadConnsMax)
+		}
+		return nil
+	})
+	wg.Wait()
+	if got := s.Stats(); err != nil || got.Waits != 1 || got.Waited != 3*time.Second || got.Waiting != 0 || got.InUse != 0 {
+		t.Errorf("%v; %d waits of %v in all, %d wait, %d in use", err, got.Waits, got.Waited, got.Waiting, got.InUse)
 	}
 }

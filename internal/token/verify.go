@@ -11,6 +11,11 @@ import (
 // kind must be. The reason in its text is for the log, never for the caller.
 var ErrInvalid = errors.New("invalid token")
 
+// ErrUnknownKey is the ErrInvalid of a token whose header names a key that the
+// realm does not have, or not for that algorithm: it may be newer than the
+// keyring.
+var ErrUnknownKey = fmt.Errorf("%w: no such key for the algorithm", ErrInvalid)
+
 func invalid(reason string) error { return fmt.Errorf("%w: %s", ErrInvalid, reason) }
 
 // maxTokenLength is Keycloak's limit for token parameters, in characters.
@@ -33,7 +38,7 @@ var strict = base64.RawURLEncoding.Strict()
 // crit is refused, since no extension is understood here (RFC 7515 §4.1.11).
 // Claims are not looked at.
 //
-// Errors: ErrInvalid.
+// Errors: ErrInvalid, ErrUnknownKey among them.
 func (r *Keyring) Verify(token string) (payload []byte, h Header, err error) {
 	if len(token) > maxTokenLength {
 		return nil, Header{}, invalid("too long")
@@ -110,5 +115,5 @@ func (r *Keyring) choose(head string) (*key, Header, error) {
 			return k, h, nil
 		}
 	}
-	return nil, Header{}, invalid("no such key for the algorithm")
+	return nil, Header{}, ErrUnknownKey
 }

@@ -80,6 +80,15 @@ func Overloaded(cause error) *Error {
 	}
 }
 
+// TakesNoWrites is Overloaded for a database that can be read alone: its disk
+// is full, or it fails. What only reads goes on. The log gets no cause with
+// each request: the store tells it once.
+func TakesNoWrites() *Error {
+	e := Overloaded(nil)
+	e.Description = "The server cannot store anything at the moment. Try again later."
+	return e
+}
+
 // WithCause is a copy of e with what the log should know and the caller should
 // not.
 func (e *Error) WithCause(cause error) *Error {

@@ -49,17 +49,6 @@ func (f Form) Lookup(name string) (string, bool) {
 	return "", false
 }
 
-// All are the parameters in their order, repeated ones too.
-func (f Form) All() iter.Seq2[string, string] {
-	return func(yield func(string, string) bool) {
-		for _, p := range f.pairs {
-			if !yield(p.name, p.value) {
-				return
-			}
-		}
-	}
-}
-
 // TooLong tells whether a parameter was left out for its length. Keycloak goes
 // on as if it had not been sent, except for token exchange, which names it:
 // "The size of OIDC parameter 'subject_token' is longer than allowed."
@@ -98,6 +87,18 @@ func ParseParameters(r *http.Request) (Form, error) {
 		return ParseForm(r)
 	}
 	return parseForm(r.URL.RawQuery)
+}
+
+// All are the parameters in their order, repeated ones too, without those that
+// are too long.
+func (f Form) All() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for _, p := range f.pairs {
+			if !yield(p.name, p.value) {
+				return
+			}
+		}
+	}
 }
 
 func isForm(contentType string) bool {

@@ -159,21 +159,33 @@ func (s *Server) command(name string, args ...string) (*exec.Cmd, error) {
 }
 
 func (s *Server) init(settings []string) error {
-	cmd, err := s.command("initdb", "-D", s.data(), "-A", "trust", "-U", "postgres", "--locale=C", "-E", "UTF8", "--no-sync")
+	if err := s.make("initdb", "-D", s.data(), "-A", "trust", "-U", "postgres", "--locale=C", "-E", "UTF8", "--no-sync"); err != nil {
+		return err
+	}
+	return s.configure(append([]string{"max_connections=200", "shared_buffers=64MB", "logging_collector=off", "max_locks_per_transaction=256"}, settings...))
+}
+
+// make runs a program that makes the server's directory.
+func (s *Server) make(name string, args ...string) error {
+	cmd, err := s.command(name, args...)
 	if err != nil {
 		return err
 	}
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w: %s", err, out)
+		return fmt.Errorf("%s: %w: %s", name, err, out)
 	}
+	return nil
+}
+
+// configure gives the server a free port and settings.
+func (s *Server) configure(settings []string) error {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	s.Port = l.Addr().(*net.TCPAddr).Port
 	l.Close()
-	lines := append([]string{"listen_addresses='127.0.0.1'", fmt.Sprintf("port=%d", s.Port), "unix_socket_directories=''", "max_connections=200",
-		"shared_buffers=64MB", "logging_collector=off", "max_locks_per_transaction=256"}, settings...)
+	lines := append([]string{"listen_addresses='127.0.0.1'", fmt.Sprintf("port=%d", s.Port), "unix_socket_directories=''"}, settings...)
 	f, err := os.OpenFile(filepath.Join(s.data(), "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		return err
