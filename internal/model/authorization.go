@@ -72,6 +72,12 @@ func InvalidAuthorization(reason string) *AuthorizationError {
 	return &AuthorizationError{Status: 400, Page: "invalidRequestMessage", Cause: "invalid_request", Reason: reason}
 }
 
+// Of names the client an error is about, and returns it.
+func (e *AuthorizationError) Of(c *Client) *AuthorizationError {
+	e.ClientID = c.ClientID
+	return e
+}
+
 // page is an error that stays here.
 func page(status int, cause, key string, args ...any) *AuthorizationError {
 	return &AuthorizationError{Status: status, Page: key, Args: args, Cause: cause}
@@ -110,9 +116,10 @@ func AuthorizationClient(cfg *Config, p AuthorizationParams) (*Client, *Authoriz
 
 // CheckAuthorization applies Keycloak's checks in Keycloak's order (each put to
 // a Keycloak 26.7.2, two faults at a time): client, syntax, redirect URI,
-// response type and mode, flows of the client, pushed requests, repeated
-// parameters, scopes, nonce, PKCE. A parameter "request" or "request_uri" must
-// have been resolved before: left in p, it is refused.
+// response type and mode, flows of the client, what stands beside an object,
+// pushed requests, repeated parameters, scopes, nonce, PKCE. A parameter
+// "request" or "request_uri" must have been resolved before (Within): left in p,
+// it is refused.
 //
 // RFC 6749 §4.1.1, §4.2.1; OpenID Connect Core §3; RFC 7636 §4.3, §4.4.1.
 func CheckAuthorization(cfg *Config, p AuthorizationParams) (*AuthorizationRequest, *AuthorizationError) {
@@ -122,7 +129,7 @@ func CheckAuthorization(cfg *Config, p AuthorizationParams) (*AuthorizationReque
 	}
 	a, fault := p.request(c)
 	for _, check := range []func(*Config, *Client, AuthorizationParams) *AuthorizationError{
-		a.checkRedirect, a.checkResponse, a.checkFlow, a.checkPushed, a.checkScope, a.checkNonce, a.checkPKCE, a.checkCreate,
+		a.checkRedirect, a.checkResponse, a.checkFlow, a.checkBeside, a.checkPushed, a.checkScope, a.checkNonce, a.checkPKCE, a.checkCreate,
 	} {
 		if fault == nil {
 			fault = check(cfg, c, p)
@@ -259,6 +266,14 @@ func canonicalResponseType(s string) (string, bool) {
 	}
 	canonical := strings.Join(out, " ")
 	return canonical, len(words) == 0 && slices.Contains(ResponseTypes, canonical)
+}
+
+// checkBeside: what stands beside an object must not ask for another answer.
+func (a *AuthorizationRequest) checkBeside(_ *Config, _ *Client, p AuthorizationParams) *AuthorizationError {
+	if p.Claimed != nil && *p.Claimed != p.get("response_type") {
+		return invalidAuthorization("Parameter response_type does not match")
+	}
+	return nil
 }
 
 // RequiresPushedRequests is client attribute

@@ -2,6 +2,7 @@ package model
 
 import (
 	"iter"
+	"maps"
 	"unicode/utf8"
 )
 
@@ -18,6 +19,7 @@ type AuthorizationParams struct {
 	Values   map[string]string // the first value of each
 	Repeated []string          // names that stood there more than once
 	Pushed   bool              // they came by a pushed authorization request
+	Claimed  *string           // response_type beside the object that holds another, see Within
 }
 
 // NewAuthorizationParams collects parameters, repeated ones in their order.
@@ -57,4 +59,27 @@ func tooLong(name, value string) bool {
 func (p AuthorizationParams) get(name string) string {
 	v, _ := p.Lookup(name)
 	return v
+}
+
+// Within puts the parameters of an object (a request object, a pushed request)
+// over those beside it, which only fill in what the object lacks: so does
+// Keycloak, where RFC 9101 §6.3 would leave them out. client_id and
+// response_type must be the same in both.
+func (p AuthorizationParams) Within(object map[string]string) (AuthorizationParams, *AuthorizationError) {
+	if _, ok := object["request_uri"]; ok {
+		return p, InvalidAuthorization("The request_uri claim should not be set in the request object")
+	}
+	if id, ok := object["client_id"]; ok && id != p.get("client_id") {
+		return p, InvalidAuthorization("The client_id parameter doesn't match the one from OIDC 'request' or 'request_uri'")
+	}
+	beside, ok := p.Lookup("response_type")
+	if _, both := object["response_type"]; both && ok {
+		p.Claimed = &beside
+	}
+	values := maps.Clone(p.Values)
+	maps.Copy(values, object)
+	delete(values, "request")
+	delete(values, "request_uri")
+	p.Values = values
+	return p, nil
 }

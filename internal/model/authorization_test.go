@@ -438,38 +438,3 @@ func TestAuthorizationError_Cause(t *testing.T) {
 		}
 	}
 }
-
-func FuzzCheckAuthorization(f *testing.F) {
-	cfg := authConfig(f)
-	f.Add("app", "http://host.example/cb", "code", "query", "openid", "", "none login", "5", "S256", "{}")
-	f.Add("implicit", "", "token id_token", "", " ", "n", "create", "-1", "", "null")
-	f.Fuzz(func(t *testing.T, client, redirect, responseType, mode, scope, nonce, prompt, maxAge, method, claims string) {
-		p := params("client_id="+client, "redirect_uri="+redirect, "response_type="+responseType, "scope="+scope, "nonce="+nonce, "prompt="+prompt, "claims="+claims)
-		for name, v := range map[string]string{"response_mode": mode, "max_age": maxAge, "code_challenge_method": method, "code_challenge": method} {
-			if v != "" {
-				p.Values[name] = v
-			}
-		}
-		a, fault := model.CheckAuthorization(cfg, p)
-		switch {
-		case a == nil && fault == nil, a != nil && fault != nil:
-			t.Fatalf("request %v, fault %v", a, fault)
-		case fault != nil && fault.Trusted:
-			if !cfg.Client(client).RedirectAllowed(fault.RedirectURI) || fault.Code == "" || !slices.Contains(model.ResponseModes, fault.ResponseMode) {
-				t.Errorf("an error may not go there: %+v", fault)
-			}
-		case fault != nil:
-			if fault.Page == "" || fault.Status < 400 || fault.Cause == "" {
-				t.Errorf("an error without a page: %+v", fault)
-			}
-		default:
-			if !cfg.Client(client).RedirectAllowed(a.RedirectURI) || !slices.Contains(model.ResponseTypes, a.ResponseType) ||
-				!slices.Contains(model.ResponseModes, a.ResponseMode) || a.MaxAge < -1 {
-				t.Errorf("a request that was not settled: %+v", a)
-			}
-			if front := a.Wants("token") || a.Wants("id_token"); front && (a.ResponseMode == "query" || !cfg.Client(client).ImplicitFlowEnabled) {
-				t.Errorf("tokens in a query or for a client without them: %+v", a)
-			}
-		}
-	})
-}

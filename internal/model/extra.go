@@ -1,6 +1,9 @@
 package model
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"strconv"
+)
 
 // extra reads a member that is kept without being understood; def when it is
 // missing or of another type.
@@ -26,6 +29,17 @@ func (r *Realm) AccessCodeLifespanLogin() int64 { return r.positive("accessCodeL
 // AccessCodeLifespanUserAction is how long a page after the password may wait.
 func (r *Realm) AccessCodeLifespanUserAction() int64 {
 	return r.positive("accessCodeLifespanUserAction", 300)
+}
+
+// PARLifespan is how long a pushed authorization request may begin a login, in
+// seconds: realm attribute parRequestUriLifespan. Where it is no positive
+// number Keycloak answers 500.
+func (r *Realm) PARLifespan() int64 {
+	const lifespan = 60
+	if n, err := strconv.ParseInt(r.Attributes["parRequestUriLifespan"], 10, 32); err == nil && n > 0 {
+		return n
+	}
+	return lifespan
 }
 
 func (r *Realm) positive(name string, def int64) int64 {
@@ -58,6 +72,7 @@ func (r *Realm) OfflineEndsBrowserSession() bool {
 // quietEvents are not stored unless the realm names them (behaviour §8).
 var quietEvents = map[string]bool{
 	"REFRESH_TOKEN": true, "REFRESH_TOKEN_ERROR": true, "INTROSPECT_TOKEN": true, "INTROSPECT_TOKEN_ERROR": true,
+	"PUSHED_AUTHORIZATION_REQUEST": true, "PUSHED_AUTHORIZATION_REQUEST_ERROR": true,
 	"USER_INFO_REQUEST": true, "USER_INFO_REQUEST_ERROR": true, "VALIDATE_ACCESS_TOKEN": true, "VALIDATE_ACCESS_TOKEN_ERROR": true,
 }
 

@@ -24,13 +24,15 @@ func (e *Endpoints) authorize(w http.ResponseWriter, r *http.Request) error {
 	if q == nil {
 		return err
 	}
-	req, fault := model.CheckAuthorization(q.snap.Config, model.NewAuthorizationParams(q.form.All()))
-	if fault != nil {
+	req, err := q.authorizationRequest(model.NewAuthorizationParams(q.form.All()))
+	if fault, ok := errors.AsType[*model.AuthorizationError](err); ok {
 		return q.refuseAuthorization(w, fault)
+	} else if err != nil {
+		return err
 	}
 	q.client = q.snap.Client(req.ClientID)
 	q.begin("LOGIN")
-	p := &session.Progress{Request: *req}
+	p := &session.Progress{Request: *req, Pushed: q.pushed}
 	sso, err := q.sso(w)
 	if err != nil {
 		return err
@@ -192,7 +194,7 @@ func (e *Endpoints) Deny(w http.ResponseWriter, r *http.Request, snap *realm.Sna
 func (q *request) complete(w http.ResponseWriter, p *session.Progress, u *model.User) error {
 	req := &p.Request
 	scopes := q.asked(req)
-	l := &session.Login{User: u, Session: p.SSO, IP: q.ip, Remember: p.Remember, Scope: scopes.FullScope(), Notes: q.loginNotes(p)}
+	l := &session.Login{User: u, Session: p.SSO, IP: q.ip, Remember: p.Remember, Scope: scopes.FullScope(), Notes: q.loginNotes(p), Pushed: p.Pushed}
 	if p.Tab != "" {
 		l.Progress = p
 	}
@@ -210,7 +212,9 @@ func (q *request) complete(w http.ResponseWriter, p *session.Progress, u *model.
 	q.event.detail("username", u.Username)
 	q.event.detail("redirect_uri", req.RedirectURI)
 	sid, code, started, err := q.e.Sessions.Finish(q.ctx, q.snap.Config, q.client, l, q.now, q.event.record())
-	if err != nil {
+	if errors.Is(err, session.ErrPushedUsed) {
+		return q.refuseAuthorization(w, pushedUnknown().Of(q.client))
+	} else if err != nil {
 		return err
 	}
 	if started || p.AuthTime > 0 {

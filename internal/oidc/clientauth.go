@@ -119,8 +119,8 @@ func (q *request) checkAssertion(c *model.Client, assertion, posted string) erro
 	keys := token.AssertionKeys{Alg: c.Attributes["token.endpoint.auth.signing.alg"]}
 	if c.ClientAuthenticatorType == "client-secret-jwt" {
 		keys.Secret = c.Secret
-	} else if keys.JWKS = c.Attributes["jwks.string"]; keys.JWKS == "" {
-		keys.Certificate = c.Attributes["jwt.credential.certificate"]
+	} else {
+		keys.JWKS, keys.Certificate = publicKeys(c)
 	}
 	a, err := token.VerifyAssertion(assertion, keys, q.e.Now())
 	var refused *token.AssertionError
@@ -150,6 +150,14 @@ func (q *request) checkAssertion(c *model.Client, assertion, posted string) erro
 		return bad("Token reuse detected")
 	}
 	return nil
+}
+
+// publicKeys are a client's own keys: a JWK set, else a certificate.
+func publicKeys(c *model.Client) (jwks, certificate string) {
+	if jwks = c.Attributes["jwks.string"]; jwks != "" {
+		return jwks, ""
+	}
+	return "", c.Attributes["jwt.credential.certificate"]
 }
 
 // isAudience tells whether an assertion was meant for this realm: its issuer

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/web"
 )
 
@@ -83,7 +84,7 @@ func (e *Endpoints) discovery(w http.ResponseWriter, r *http.Request) error {
 	}
 	authMethods := []string{"private_key_jwt", "client_secret_basic", "client_secret_post", "client_secret_jwt"}
 	clientAlgs := slices.Concat(asymmetricAlgs, hmacAlgs)
-	return web.WriteJSON(w, http.StatusOK, map[string]any{
+	doc := map[string]any{
 		"issuer":                 q.issuer,
 		"token_endpoint":         p + "/token",
 		"introspection_endpoint": p + "/token/introspect",
@@ -105,7 +106,28 @@ func (e *Endpoints) discovery(w http.ResponseWriter, r *http.Request) error {
 		"claims_supported":      []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "name", "given_name", "family_name", "preferred_username", "email", "acr", "azp", "nonce"},
 		"claim_types_supported": []string{"normal"},
 		"scopes_supported":      scopes,
-	})
+	}
+	maps.Copy(doc, authorizationMetadata(p))
+	return web.WriteJSON(w, http.StatusOK, doc)
+}
+
+// authorizationMetadata is what works at the authorization endpoint and where
+// its requests are pushed; p is the path of the protocol's endpoints. Of
+// request_uri only that of a pushed request is taken, so the parameter is not
+// announced.
+func authorizationMetadata(p string) map[string]any {
+	return map[string]any{
+		"authorization_endpoint":                         p + "/auth",
+		"response_types_supported":                       model.ResponseTypes,
+		"response_modes_supported":                       model.ResponseModes,
+		"code_challenge_methods_supported":               model.CodeChallengeMethods,
+		"prompt_values_supported":                        []string{"none", "login", "consent"},
+		"authorization_response_iss_parameter_supported": true,
+		"pushed_authorization_request_endpoint":          p + "/ext/par/request",
+		"require_pushed_authorization_requests":          false,
+		"request_parameter_supported":                    true,
+		"request_object_signing_alg_values_supported":    slices.Concat(asymmetricAlgs, hmacAlgs, []string{"none"}),
+	}
 }
 
 // announcedGrants are the grants that can succeed today.

@@ -61,6 +61,7 @@ func (e *Endpoints) Routes(mux *web.Mux) {
 	handle("GET "+protocol+"/userinfo", e.userinfo)
 	handle("POST "+protocol+"/userinfo", e.userinfo)
 	handle("POST "+protocol+"/revoke", e.revoke)
+	handle("POST "+protocol+"/ext/par/request", e.pushRequest)
 	handle("POST "+protocol+"/logout", e.logout)
 	for path, methods := range preflights {
 		mux.Handle("OPTIONS /realms/{realm}"+path, web.PreflightHandler(methods))
@@ -93,6 +94,7 @@ type request struct {
 
 	form   web.Form
 	client *model.Client
+	pushed string // handle of the pushed authorization request, "" for none
 	event  *eventDraft
 
 	refusal string // class of what wire told, for OnRefresh

@@ -36,8 +36,9 @@ type Login struct {
 	Remember bool
 	Scope    string
 	Notes    map[string]string
-	Code     *Code // nil: none is wanted
-	Lifespan int64 // of the code, in seconds
+	Code     *Code  // nil: none is wanted
+	Lifespan int64  // of the code, in seconds
+	Pushed   string // handle of the pushed request it answers; "" for none
 }
 
 // Finish starts the login's session, or adds the client to the one that goes
@@ -45,7 +46,7 @@ type Login struct {
 // gone afterwards: of two submits of the last page one wins, the other gets
 // store.ErrStale.
 //
-// started tells that the session is new. Errors: store.ErrStale.
+// started tells that the session is new. Errors: store.ErrStale, ErrPushedUsed.
 func (s *Service) Finish(ctx context.Context, cfg *model.Config, c *model.Client, l *Login, now int64, rec Record) (sid, code string, started bool, err error) {
 	if sid = l.Session; sid == "" {
 		started = true
@@ -60,8 +61,15 @@ func (s *Service) Finish(ctx context.Context, cfg *model.Config, c *model.Client
 		}
 		code = pending.Handle
 	}
+	markPushed, err := s.usePushed(ctx, cfg.Realm.Num, l.Pushed, now)
+	if err != nil {
+		return "", "", false, err
+	}
 	us := &model.UserSession{ID: sid, RealmNum: cfg.Realm.Num, UserID: l.User.ID, Started: now, IP: l.IP, RememberMe: l.Remember}
 	err = s.Store.Write(ctx, func(tx *store.Tx) error {
+		if err := markPushed(tx); err != nil {
+			return err
+		}
 		if l.Progress != nil {
 			used := *l.Progress.pending
 			used.Used = true

@@ -23,6 +23,7 @@ type Progress struct {
 	Browser string                     `json:"browser"`
 	Key     string                     `json:"key"` // of the page that was shown last; a form must bring it back
 	Request model.AuthorizationRequest `json:"request"`
+	Pushed  string                     `json:"pushed,omitempty"` // handle of the pushed request it began with
 	Device  string                     `json:"device,omitempty"` // handle of the device code, for a device
 
 	UserID   string `json:"user,omitempty"`     // who is logging in, once known
