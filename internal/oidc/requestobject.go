@@ -42,6 +42,8 @@ func (q *request) resolveObject(c *model.Client, p model.AuthorizationParams) (m
 	var values map[string]string
 	var err error
 	switch {
+	case q.form.TooLong("request"), q.form.TooLong("request_uri"): // what it asks for must not be passed over
+		return p, invalidObject(c, "Failed to build JWS")
 	case hasObject && hasURI:
 		return p, invalidObject(c, "Illegal to use both 'request' and 'request_uri' parameters together")
 	case handle == "": // what was pushed was checked then
