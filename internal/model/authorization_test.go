@@ -448,6 +448,7 @@ func TestAuthorizationError_Cause(t *testing.T) {
 		{"response_type=x", "app", "invalid_request", "Unsupported response_type"},
 		{"response_type=token", "app", "not_allowed", strings.TrimPrefix(implicitOff, "unauthorized_client ")},
 		{"scope=x", "app", "invalid_request", "Invalid scopes: x"},
+		{"+state=x", "app", "invalid_request", ""},
 	} {
 		_, fault := model.CheckAuthorization(cfg, params(tt.changes))
 		if fault == nil || fault.ClientID != tt.client || fault.Cause != tt.cause || fault.Reason != tt.reason {
