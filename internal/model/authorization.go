@@ -88,6 +88,13 @@ func invalidAuthorization(description string) *AuthorizationError {
 	return &AuthorizationError{Trusted: true, Code: "invalid_request", Description: description, Cause: "invalid_request", Reason: description}
 }
 
+// unexplained is an error for the client whose event has no reason.
+func unexplained(description string) *AuthorizationError {
+	e := invalidAuthorization(description)
+	e.Reason = ""
+	return e
+}
+
 // AuthorizationClient finds the client of a request, the first thing that is
 // checked: the keys of request objects are the client's.
 func AuthorizationClient(cfg *Config, p AuthorizationParams) (*Client, *AuthorizationError) {
@@ -183,7 +190,7 @@ func (a *AuthorizationRequest) checkRedirect(_ *Config, c *Client, p Authorizati
 	if !a.RedirectURISent && !HasWord(a.Scope, "openid") && len(c.RedirectURIs) == 1 {
 		a.RedirectURI = c.onlyRedirect()
 	}
-	if !c.RedirectAllowed(a.RedirectURI) {
+	if !c.RedirectAllowed(a.RedirectURI) || !plainRedirect(a.RedirectURI) {
 		return page(400, "invalid_redirect_uri", "invalidParameterMessage", "redirect_uri")
 	}
 	return nil
@@ -271,7 +278,7 @@ func canonicalResponseType(s string) (string, bool) {
 // checkBeside: what stands beside an object must not ask for another answer.
 func (a *AuthorizationRequest) checkBeside(_ *Config, _ *Client, p AuthorizationParams) *AuthorizationError {
 	if p.Claimed != nil && *p.Claimed != p.get("response_type") {
-		return invalidAuthorization("Parameter response_type does not match")
+		return unexplained("Parameter response_type does not match")
 	}
 	return nil
 }
@@ -287,7 +294,7 @@ func (a *AuthorizationRequest) checkPushed(_ *Config, c *Client, p Authorization
 	case c.RequiresPushedRequests() && !p.Pushed:
 		return invalidAuthorization("Pushed Authorization Request is only allowed.")
 	case len(p.Repeated) > 0:
-		return invalidAuthorization("duplicated parameter")
+		return unexplained("duplicated parameter")
 	}
 	return nil
 }

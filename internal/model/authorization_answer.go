@@ -93,10 +93,12 @@ func ResponseURL(redirectURI, mode string, params [][2]string) string {
 	return b.String()
 }
 
-// writeURI writes a URI for a header: what is not ASCII is percent encoded.
+// writeURI writes a URI for a header: what is not ASCII is percent encoded, and
+// brackets but for those of a host.
 func writeURI(b *strings.Builder, uri string) {
+	query := strings.IndexByte(uri, '?')
 	for i := range len(uri) {
-		if c := uri[i]; c >= utf8.RuneSelf {
+		if c := uri[i]; c >= utf8.RuneSelf || query >= 0 && i > query && (c == '[' || c == ']') {
 			writePercent(b, c)
 		} else {
 			b.WriteByte(c)

@@ -28,6 +28,7 @@ func TestResponseURL(t *testing.T) {
 		{"encoded braces", "http://h/cb?a=%7Bx%7D", "query", "v", "http://h/cb?a=%7Bx%7D&x=v&y="},
 		{"an encoded path", "http://h/a%20b", "query", "v", "http://h/a%20b?x=v&y="},
 		{"a path that is not ASCII", "http://h/é", "query", "v", "http://h/%C3%A9?x=v&y="},
+		{"brackets", "http://[::1]/cb?a[]=1", "query", "v", "http://[::1]/cb?a%5B%5D=1&x=v&y="},
 		{"all of ASCII", "http://h/cb", "query", every, "http://h/cb?x=" +
 			"+%21%22%23%24%25%26%27%28%29*%2B%2C-.%2F0123456789%3A%3B%3C%3D%3E?%40ABCDEFGHIJKLMNOPQRSTUVWXYZ%5B%5C%5D%5E_%60abcdefghijklmnopqrstuvwxyz%7B%7C%7D~&y="},
 		{"all of ASCII in a fragment", "http://h/cb", "fragment", every, "http://h/cb#x=" +

@@ -138,7 +138,7 @@ func TestCheckAuthorization(t *testing.T) {
 		{"client repeated and unknown", "client_id=nope&+client_id=nope", badRequest},
 		{"client empty", "client_id=", "page 400 clientNotFoundMessage"},
 		{"client unknown", "client_id=nope", "page 400 clientNotFoundMessage"},
-		{"client too long", "client_id=" + long, badRequest},
+		{"client too long (ours)", "client_id=" + long, badRequest},
 		{"client disabled", "client_id=disabled", "page 400 clientDisabledMessage"},
 		{"client bearer-only", "client_id=bearer", "page 403 bearerOnlyMessage"},
 		{"disabled before bearer-only", "client_id=bearer-disabled", "page 400 clientDisabledMessage"},
@@ -316,6 +316,27 @@ func TestCheckAuthorization(t *testing.T) {
 	}
 }
 
+// TestCheckAuthorization_RedirectSyntax: each as a Keycloak 26.7.2.
+func TestCheckAuthorization_RedirectSyntax(t *testing.T) {
+	t.Parallel()
+	cfg := authConfig(t)
+	for suffix, want := range map[string]bool{
+		"": true, "?": true, "?a=1&b=x%20y+z": true, "?a[]=1": true, "?x=code": true, "?codex=1": true, "?a;code=1": true, "?a?code=1": true, "?+code=1": true, "/code=1": true,
+		"?scope=1": true, "?error_uri=1": true, "?client_id=1": true, "é": true, "?x=é": true, "!$'()*,:;@": true, "?x=!$'()*,:;@": true,
+		"?code=1": false, "?code": false, "?code=": false, "?Code=1": false, "?%63ode=1": false, "?a=1&code=2": false, "?state=1": false, "?session_state=1": false,
+		"?iss=1": false, "?error=1": false, "?error_description=1": false, "?access_token=1": false, "?id_token=1": false, "?token_type=1": false,
+		"?expires_in=1": false, "?response=1": false, "?kc_action=1": false, "?kc_action_status=1": false,
+		"[": false, "]": false, "%": false, "?x=%": false, "?x=%zz": false, "?x=%2": false, `"`: false, "<": false, ">": false, "^": false, "`": false, "{": false, "|": false, "}": false,
+		`?x="`: false, "?x=<": false, "?x=>": false, "?x=^": false, "?x=`": false, "?x={": false, "?x=|": false, "?x=}": false,
+	} {
+		p := params()
+		p.Values["redirect_uri"] += suffix
+		if _, fault := model.CheckAuthorization(cfg, p); (fault == nil) != want {
+			t.Errorf("%s: %s, want it allowed: %t", p.Values["redirect_uri"], outcome(fault), want)
+		}
+	}
+}
+
 func TestCheckAuthorization_PushedRequestsAreTheWayIn(t *testing.T) {
 	t.Parallel()
 	p := params("client_id=pushed")
@@ -427,6 +448,7 @@ func TestAuthorizationError_Cause(t *testing.T) {
 		{"response_type=x", "app", "invalid_request", "Unsupported response_type"},
 		{"response_type=token", "app", "not_allowed", strings.TrimPrefix(implicitOff, "unauthorized_client ")},
 		{"scope=x", "app", "invalid_request", "Invalid scopes: x"},
+		{"+state=x", "app", "invalid_request", ""},
 	} {
 		_, fault := model.CheckAuthorization(cfg, params(tt.changes))
 		if fault == nil || fault.ClientID != tt.client || fault.Cause != tt.cause || fault.Reason != tt.reason {

@@ -40,7 +40,13 @@ func (e *Endpoints) pushRequest(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return web.WriteJSON(w, http.StatusCreated, map[string]any{"request_uri": requestURIPrefix + handle, "expires_in": lifespan})
+	return web.WriteJSON(w, http.StatusCreated, pushed{RequestURI: requestURIPrefix + handle, ExpiresIn: lifespan})
+}
+
+// pushed is the answer to a pushed request (RFC 9126 §2.2).
+type pushed struct {
+	RequestURI string `json:"request_uri"`
+	ExpiresIn  int64  `json:"expires_in"` // seconds
 }
 
 // pushUnauthenticated is Keycloak's answer to any failed authentication here.
@@ -67,12 +73,12 @@ func (q *request) pushedParams() (model.AuthorizationParams, error) {
 	for _, name := range credentials {
 		delete(p.Values, name)
 	}
-	if _, ok := p.Lookup("request_uri"); ok {
+	if _, ok := p.Lookup("request_uri"); ok || q.form.TooLong("request_uri") {
 		return p, pushRefused(http.StatusBadRequest, "invalid_request", "It is not allowed to include request_uri to PAR.")
 	}
 	code := "invalid_request"
 	object, signed := p.Lookup("request")
-	if signed {
+	if signed || q.form.TooLong("request") {
 		code = "invalid_request_object"
 		values, err := q.pushedObject(object)
 		if err != nil {

@@ -382,7 +382,11 @@ func TestPushedRequest_Events(t *testing.T) {
 	d.post("/ext/par/request", pairs("client_secret=x")...)
 	d.post("/ext/par/request", pairs("scope=x")...)
 	d.visitor(t).open("client_id", "app", "request_uri", unguessed)
+	d.visitor(t).open("client_id", "app", "request", "x")
+	d.visitor(t).open("client_id", "app", "request", signHS(t, object(nil), "x"))
 	want := []string{
+		"LOGIN_ERROR app invalid_request Failed to build JWS",
+		"LOGIN_ERROR app invalid_request Failed to verify signature on 'request' object",
 		"LOGIN_ERROR app invalid_request PAR not found, not issued or used multiple times.",
 		"PUSHED_AUTHORIZATION_REQUEST_ERROR app invalid_client_credentials ",
 		"PUSHED_AUTHORIZATION_REQUEST_ERROR app invalid_request Invalid scopes: x",

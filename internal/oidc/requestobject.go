@@ -42,6 +42,8 @@ func (q *request) resolveObject(c *model.Client, p model.AuthorizationParams) (m
 	var values map[string]string
 	var err error
 	switch {
+	case q.form.TooLong("request"), q.form.TooLong("request_uri"): // what it asks for must not be passed over
+		return p, invalidObject(c, "Failed to build JWS")
 	case hasObject && hasURI:
 		return p, invalidObject(c, "Illegal to use both 'request' and 'request_uri' parameters together")
 	case handle == "": // what was pushed was checked then
@@ -102,9 +104,17 @@ func (q *request) readObject(c *model.Client, object string) (map[string]string,
 	keys.JWKS, keys.Certificate = publicKeys(c)
 	values, err := token.RequestObject(object, keys, q.e.Now())
 	if err != nil {
-		return nil, invalidObject(c, err.Error())
+		return nil, invalidObject(c, objectReasons[err])
 	}
 	return values, nil
+}
+
+// objectReasons are Keycloak's words for events.
+var objectReasons = map[error]string{
+	token.ErrRequestObjectShape:     "Failed to build JWS",
+	token.ErrRequestObjectAlg:       "Request object signed with different algorithm than client requested algorithm",
+	token.ErrRequestObjectSignature: "Failed to verify signature on 'request' object",
+	token.ErrRequestObjectTime:      "Request object is not active", // our own
 }
 
 // readPushed reads a pushed request, of this client or of another: model

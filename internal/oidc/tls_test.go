@@ -59,7 +59,7 @@ func TestSSLRequired_WhichEndpoints(t *testing.T) {
 	for endpoint, refused := range map[string]bool{
 		"GET ": false, "GET /.well-known/openid-configuration": true, "GET /protocol/openid-connect/certs": true,
 		"POST /protocol/openid-connect/token": true, "POST /protocol/openid-connect/token/introspect": true,
-		"POST /protocol/openid-connect/revoke": true, "POST /protocol/openid-connect/logout": true,
+		"POST /protocol/openid-connect/revoke": true, "POST /protocol/openid-connect/ext/par/request": true, "POST /protocol/openid-connect/logout": true,
 		"GET /protocol/openid-connect/userinfo": false, "OPTIONS /protocol/openid-connect/token": false,
 	} {
 		method, path, _ := strings.Cut(endpoint, " ")

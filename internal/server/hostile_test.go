@@ -152,6 +152,8 @@ func TestHostileParameters(t *testing.T) {
 		{"/token/introspect", with("token", a.Access, "token_type_hint", "access_token")},
 		{"/revoke", with("token", "e30.e30.e30", "token_type_hint", "refresh_token")},
 		{"/logout", with("refresh_token", a.Refresh)},
+		{"/ext/par/request", with("response_type", "code", "redirect_uri", "http://localhost/", "scope", "openid", "max_age", "5", "claims", "{}", "code_challenge", "x")},
+		{"/ext/par/request", with("request", "eyJhbGciOiJub25lIn0.eyJyZXNwb25zZV90eXBlIjoiY29kZSJ9.")},
 		{"/userinfo", [][2]string{{"access_token", a.Access}}},
 	} {
 		for at, p := range tt.params {
@@ -204,7 +206,7 @@ func TestRepeatedParameters(t *testing.T) {
 var protocolEndpoints = []string{
 	"/realms/shop", "/realms/shop/.well-known/openid-configuration", protocolPath + "/certs", protocolPath + "/token",
 	protocolPath + "/token/introspect", protocolPath + "/userinfo", protocolPath + "/revoke", protocolPath + "/logout",
-	protocolPath + "/auth", protocolPath + "/auth/device", protocolPath + "/nothing",
+	protocolPath + "/auth", protocolPath + "/auth/device", protocolPath + "/ext/par/request", protocolPath + "/nothing",
 }
 
 // TestHostileRequests: no method, body type or header upsets an endpoint.

@@ -12,12 +12,12 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Errors of RequestObject, in Keycloak's words but for the last.
+// Errors of RequestObject.
 var (
-	ErrRequestObjectShape     = errors.New("Failed to build JWS")
-	ErrRequestObjectAlg       = errors.New("Request object signed with different algorithm than client requested algorithm")
-	ErrRequestObjectSignature = errors.New("Failed to verify signature on 'request' object")
-	ErrRequestObjectTime      = errors.New("Request object is not active")
+	ErrRequestObjectShape     = errors.New("request object is no JWS of a JSON object")
+	ErrRequestObjectAlg       = errors.New("request object has another algorithm than the client wants")
+	ErrRequestObjectSignature = errors.New("request object is not signed by the client")
+	ErrRequestObjectTime      = errors.New("request object is not valid now")
 )
 
 // RequestObjectKeys is what a client may sign request objects with: its keys,
@@ -33,6 +33,8 @@ type RequestObjectKeys struct {
 // at now and returns its members as parameters: strings as they are, other
 // values as their JSON text. Unsigned ones (alg none) pass unless the client
 // wants an algorithm. exp and nbf count where they are set.
+//
+// Errors: those above, never wrapped.
 func RequestObject(object string, keys RequestObjectKeys, now time.Time) (map[string]string, error) {
 	alg, err := requestObjectAlg(object)
 	if err != nil {
