@@ -42,6 +42,7 @@ var scenarios = []string{
 	"browser-consent",
 	"wrong-code-uses",
 	"response-modes",
+	"device-flow",
 	"documents",
 }
 

@@ -56,6 +56,7 @@ func (e *Endpoints) Routes(mux *web.Mux) {
 	handle("GET "+protocol+"/certs", e.certs)
 	handle("GET "+protocol+"/auth", e.authorize)
 	handle("POST "+protocol+"/auth", e.authorize)
+	handle("POST "+protocol+"/auth/device", e.deviceAuthorization)
 	handle("POST "+protocol+"/token", e.token)
 	handle("POST "+protocol+"/token/introspect", e.introspect)
 	handle("GET "+protocol+"/userinfo", e.userinfo)
@@ -70,13 +71,14 @@ func (e *Endpoints) Routes(mux *web.Mux) {
 // preflights are the endpoints a browser page may call, with the methods
 // Keycloak names.
 var preflights = map[string]string{
-	"":                                  web.MethodsUserinfo,
-	"/.well-known/openid-configuration": web.MethodsDocuments,
-	"/protocol/openid-connect/certs":    web.MethodsDocuments,
-	"/protocol/openid-connect/token":    web.MethodsToken,
-	"/protocol/openid-connect/revoke":   web.MethodsToken,
-	"/protocol/openid-connect/userinfo": web.MethodsUserinfo,
-	"/protocol/openid-connect/logout":   web.MethodsUserinfo,
+	"":                                     web.MethodsUserinfo,
+	"/.well-known/openid-configuration":    web.MethodsDocuments,
+	"/protocol/openid-connect/certs":       web.MethodsDocuments,
+	"/protocol/openid-connect/auth/device": web.MethodsToken,
+	"/protocol/openid-connect/token":       web.MethodsToken,
+	"/protocol/openid-connect/revoke":      web.MethodsToken,
+	"/protocol/openid-connect/userinfo":    web.MethodsUserinfo,
+	"/protocol/openid-connect/logout":      web.MethodsUserinfo,
 }
 
 // request is one request at an endpoint of a realm, filled in phase by phase.

@@ -38,6 +38,8 @@ type Login struct {
 	Notes    map[string]string
 	Code     *Code // nil: none is wanted
 	Lifespan int64 // of the code, in seconds
+
+	Device *Verification // of the device it approves; nil: none
 }
 
 // Finish starts the login's session, or adds the client to the one that goes
@@ -78,6 +80,11 @@ func (s *Service) Finish(ctx context.Context, cfg *model.Config, c *model.Client
 		}
 		if pending != nil {
 			if err := tx.InsertPending(pending); err != nil {
+				return err
+			}
+		}
+		if l.Device != nil {
+			if err := l.Device.approval(l, sid, started).store(tx); err != nil {
 				return err
 			}
 		}
@@ -157,6 +164,9 @@ type Redeemed struct {
 	Offline bool // the tokens are for offline access
 	Scope   string
 	IP      string
+	// EndsLogin leaves only the offline session of a login that was made for
+	// this request alone, and that no other client has joined.
+	EndsLogin bool
 	// Prepare makes the answer for the session its tokens belong to, before
 	// anything is written. The Record it returns is stored with it.
 	Prepare func(cs *model.ClientSession) (Record, error)
@@ -165,7 +175,7 @@ type Redeemed struct {
 // Redeem writes what the first use of a code changes. For offline access the
 // user gets an offline session of the login's id, or the client a part in the
 // one that is there. The login goes on, unless it was made for this request
-// alone and the realm wants it to end (design §3).
+// alone and is to end with it (EndsLogin).
 func (s *Service) Redeem(ctx context.Context, cfg *model.Config, c *model.Client, in Redeemed, now int64) error {
 	cs := in.Login
 	if in.Offline {
@@ -187,9 +197,8 @@ func (s *Service) Redeem(ctx context.Context, cfg *model.Config, c *model.Client
 				return err
 			}
 		}
-		if in.Offline && in.Code.First && cfg.Realm.OfflineEndsBrowserSession() {
-			end := s.ending(model.EndedByOffline, c.ClientID)
-			if _, err := tx.EndUserSession(model.ShardOf(in.User.ID), cs.SessionID, false, end); err != nil {
+		if in.Offline && in.EndsLogin {
+			if err := s.endLogin(tx, c, in); err != nil {
 				return err
 			}
 		}
@@ -199,4 +208,16 @@ func (s *Service) Redeem(ctx context.Context, cfg *model.Config, c *model.Client
 		return fmt.Errorf("redeem code: %w", err)
 	}
 	return nil
+}
+
+// endLogin ends the login behind an offline session, if no other client has
+// joined it meanwhile.
+func (s *Service) endLogin(tx *store.Tx, c *model.Client, in Redeemed) error {
+	shard := model.ShardOf(in.User.ID)
+	n, err := tx.LiveClientSessions(shard, in.Login.SessionID, false)
+	if err != nil || n > 1 {
+		return err
+	}
+	_, err = tx.EndUserSession(shard, in.Login.SessionID, false, s.ending(model.EndedByOffline, c.ClientID))
+	return err
 }
