@@ -73,15 +73,10 @@ func (v *visit) verifyDevice(typed string) error {
 // refuseUserCode counts a wrong user code and asks again.
 func (v *visit) refuseUserCode(message, reason string) error {
 	v.d.guesses.wrong(web.ClientIP(v.r), v.now)
-	const kind = "OAUTH2_DEVICE_VERIFY_USER_CODE_ERROR"
-	if v.snap.Realm.KeepsEvent(kind) {
-		e := v.deviceEvent(kind)
-		e.Error, e.Details = "invalid_oauth2_user_code", map[string]string{"reason": reason}
-		if err := v.d.Store.Write(v.ctx, func(tx *store.Tx) error { return tx.InsertEvent(e) }); err != nil {
-			web.Log(v.ctx).Set("event_lost", err.Error())
-		}
-	}
-	web.Log(v.ctx).Set("error", "invalid_oauth2_user_code")
+	e := v.deviceEvent("OAUTH2_DEVICE_VERIFY_USER_CODE_ERROR")
+	e.Error, e.Details = "invalid_oauth2_user_code", map[string]string{"reason": reason}
+	v.keep(e)
+	web.Log(v.ctx).Set("error", e.Error)
 	return v.askDeviceCode(http.StatusOK, ui.Msg(message))
 }
 
@@ -97,17 +92,12 @@ func (v *visit) beginDevice(code string, asked *session.Verification) error {
 	if !v.client.DeviceGrantEnabled() {
 		return v.page(http.StatusBadRequest, ui.Error{Message: ui.Msg(ui.MsgDeviceGrantDisabled)})
 	}
-	const kind = "OAUTH2_DEVICE_VERIFY_USER_CODE"
-	if v.snap.Realm.KeepsEvent(kind) {
-		e := v.deviceEvent(kind)
-		e.ClientID = v.client.ClientID
-		if asked.Scope != "" {
-			e.Details = map[string]string{"scope": asked.Scope}
-		}
-		if err := v.d.Store.Write(v.ctx, func(tx *store.Tx) error { return tx.InsertEvent(e) }); err != nil {
-			return err
-		}
+	e := v.deviceEvent("OAUTH2_DEVICE_VERIFY_USER_CODE")
+	e.ClientID = v.client.ClientID
+	if asked.Scope != "" {
+		e.Details = map[string]string{"scope": asked.Scope}
 	}
+	v.keep(e)
 	if err := v.d.Begin(v.w, v.r, v.snap, v.p); err != nil {
 		return err
 	}
@@ -120,6 +110,17 @@ func (v *visit) deviceEvent(kind string) *model.Event {
 	r := v.snap.Realm
 	return &model.Event{
 		ID: token.NewJTI(v.d.Rand), Type: kind, RealmNum: r.Num, RealmID: r.ID, IP: web.ClientIP(v.r), TimeMS: v.d.Now().UnixMilli(),
+	}
+}
+
+// keep stores an event that belongs to no other write, where the realm keeps
+// such. The page does not wait on its success.
+func (v *visit) keep(e *model.Event) {
+	if !v.snap.Realm.KeepsEvent(e.Type) {
+		return
+	}
+	if err := v.d.Store.Write(v.ctx, func(tx *store.Tx) error { return tx.InsertEvent(e) }); err != nil {
+		web.Log(v.ctx).Set("event_lost", err.Error())
 	}
 }
 

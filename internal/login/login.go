@@ -130,7 +130,10 @@ func (v *visit) clientGone() (bool, error) {
 	if v.client != nil && v.client.Enabled {
 		return false, nil
 	}
-	v.failed("client_disabled", v.user, "")
+	e := v.event("LOGIN_ERROR")
+	e.Error = "client_disabled"
+	v.keep(e)
+	web.Log(v.ctx).Set("error", e.Error)
 	return true, v.page(http.StatusBadRequest, ui.Error{Message: ui.Msg(ui.MsgLoginRequesterNotEnabled)})
 }
 

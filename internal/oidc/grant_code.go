@@ -37,7 +37,7 @@ func grantCode(q *request) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return q.redeem(code, row, token.GrantCode, code.First && q.snap.Realm.OfflineEndsBrowserSession())
+	return q.redeem(code, row, token.GrantCode)
 }
 
 // checkCode compares the request with what the code was issued for.
@@ -79,14 +79,15 @@ func (q *request) loginOf(code *session.Code) (*model.SessionRow, error) {
 
 // redeem mints the tokens of a code or a device code. With offline_access they
 // belong to an offline session of the same id, which lives on when the login
-// ends; endsLogin ends it now (session.Redeemed).
-func (q *request) redeem(code *session.Code, row *model.SessionRow, grant string, endsLogin bool) (*Answer, error) {
+// ends.
+func (q *request) redeem(code *session.Code, row *model.SessionRow, grant string) (*Answer, error) {
 	is, err := q.codeIssue(code, row, grant)
 	if err != nil {
 		return nil, q.wire(err, false)
 	}
 	in := session.Redeemed{
-		Code: code, Login: &row.Session, User: &row.User, Offline: is.offline, Scope: is.scopes.FullScope(), IP: q.ip, EndsLogin: endsLogin,
+		Code: code, Login: &row.Session, User: &row.User, Offline: is.offline, Scope: is.scopes.FullScope(), IP: q.ip,
+		Device: grant == token.GrantDevice,
 	}
 	a, err := q.redeemed(in, is)
 	if err != nil {

@@ -77,7 +77,7 @@ func (q *request) redeemDevice(d *session.Device, code *session.Code, row *model
 		return nil, err
 	}
 	code.Nonce = d.Nonce
-	return q.redeem(code, row, token.GrantDevice, code.First)
+	return q.redeem(code, row, token.GrantDevice)
 }
 
 func (q *request) useDevice(d *session.Device, code *session.Code) error {

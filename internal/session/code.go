@@ -164,9 +164,7 @@ type Redeemed struct {
 	Offline bool // the tokens are for offline access
 	Scope   string
 	IP      string
-	// EndsLogin leaves only the offline session of a login that was made for
-	// this request alone, and that no other client has joined.
-	EndsLogin bool
+	Device  bool // the code is a device's
 	// Prepare makes the answer for the session its tokens belong to, before
 	// anything is written. The Record it returns is stored with it.
 	Prepare func(cs *model.ClientSession) (Record, error)
@@ -175,7 +173,8 @@ type Redeemed struct {
 // Redeem writes what the first use of a code changes. For offline access the
 // user gets an offline session of the login's id, or the client a part in the
 // one that is there. The login goes on, unless it was made for this request
-// alone and is to end with it (EndsLogin).
+// alone and no other client has joined it: that of a device ends, that of a
+// browser where the realm wants it to (design §3).
 func (s *Service) Redeem(ctx context.Context, cfg *model.Config, c *model.Client, in Redeemed, now int64) error {
 	cs := in.Login
 	if in.Offline {
@@ -197,7 +196,7 @@ func (s *Service) Redeem(ctx context.Context, cfg *model.Config, c *model.Client
 				return err
 			}
 		}
-		if in.Offline && in.EndsLogin {
+		if in.Offline && in.Code.First && (in.Device || cfg.Realm.OfflineEndsBrowserSession()) {
 			if err := s.endLogin(tx, c, in); err != nil {
 				return err
 			}
@@ -210,7 +209,7 @@ func (s *Service) Redeem(ctx context.Context, cfg *model.Config, c *model.Client
 	return nil
 }
 
-// endLogin ends the login behind an offline session, if no other client has
+// endLogin ends the login behind an offline session, unless another client has
 // joined it meanwhile.
 func (s *Service) endLogin(tx *store.Tx, c *model.Client, in Redeemed) error {
 	shard := model.ShardOf(in.User.ID)
