@@ -104,11 +104,15 @@ func TestFinish_OneAnswerToADevice(t *testing.T) {
 	realm := w.cfg.Realm.Num
 	var yes, no, stale atomic.Int64
 	var all sync.WaitGroup
-	for i := range 8 {
+	var asked [8]*session.Verification
+	for i := range asked {
 		v, err := w.Verification(t.Context(), realm, d.UserCode, start)
 		if err != nil {
 			t.Fatal(err)
 		}
+		asked[i] = v
+	}
+	for i, v := range asked {
 		p := w.begin(t)
 		all.Go(func() {
 			var err error
