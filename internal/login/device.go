@@ -51,7 +51,7 @@ func (v *visit) askDeviceCode(status int, fault ui.Message) error {
 // verifyDevice begins the login a user code asks for.
 func (v *visit) verifyDevice(typed string) error {
 	address := web.ClientIP(v.r)
-	if wait := v.d.guesses.wait(address, v.now); wait > 0 {
+	if wait := v.d.guesses.begin(address, v.now); wait > 0 {
 		v.w.Header().Set("Retry-After", strconv.FormatInt(wait, 10))
 		return v.askDeviceCode(http.StatusTooManyRequests, ui.Msg(ui.MsgTooManyRequests))
 	}
@@ -67,12 +67,12 @@ func (v *visit) verifyDevice(typed string) error {
 	case err != nil:
 		return err
 	}
+	v.d.guesses.right(address, v.now)
 	return v.beginDevice(code, asked)
 }
 
-// refuseUserCode counts a wrong user code and asks again.
+// refuseUserCode asks again.
 func (v *visit) refuseUserCode(message, reason string) error {
-	v.d.guesses.wrong(web.ClientIP(v.r), v.now)
 	e := v.deviceEvent("OAUTH2_DEVICE_VERIFY_USER_CODE_ERROR")
 	e.Error, e.Details = "invalid_oauth2_user_code", map[string]string{"reason": reason}
 	v.keep(e)

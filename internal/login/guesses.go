@@ -20,25 +20,29 @@ const (
 	guessAddresses = 10_000 // all beyond count as one
 )
 
-// wait tells how long an address must wait before it may name a user code
-// again, in seconds; 0 for not at all.
-func (g *guesses) wait(address string, now int64) int64 {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.minute != now/60 || g.count[g.key(address)] < guessLimit {
-		return 0
-	}
-	return 60 - now%60
-}
-
-// wrong counts a wrong user code.
-func (g *guesses) wrong(address string, now int64) {
+// begin counts a user code before it is looked up, so that many at once count
+// too; right takes back one that was right. wait is how long the address must
+// wait before it may name one, in seconds; 0 for not at all.
+func (g *guesses) begin(address string, now int64) (wait int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.minute != now/60 || g.count == nil {
 		g.minute, g.count = now/60, map[netip.Prefix]int{}
 	}
-	g.count[g.key(address)]++
+	key := g.key(address)
+	if g.count[key] >= guessLimit {
+		return 60 - now%60
+	}
+	g.count[key]++
+	return 0
+}
+
+func (g *guesses) right(address string, now int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if key := g.key(address); g.minute == now/60 && g.count[key] > 0 {
+		g.count[key]--
+	}
 }
 
 // key is whom an address counts for: itself, of IPv6 its /64 network, which one

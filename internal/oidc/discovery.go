@@ -84,15 +84,14 @@ func (e *Endpoints) discovery(w http.ResponseWriter, r *http.Request) error {
 	authMethods := []string{"private_key_jwt", "client_secret_basic", "client_secret_post", "client_secret_jwt"}
 	clientAlgs := slices.Concat(asymmetricAlgs, hmacAlgs)
 	return web.WriteJSON(w, http.StatusOK, map[string]any{
-		"issuer":                        q.issuer,
-		"token_endpoint":                p + "/token",
-		"introspection_endpoint":        p + "/token/introspect",
-		"userinfo_endpoint":             p + "/userinfo",
-		"jwks_uri":                      p + "/certs",
-		"revocation_endpoint":           p + "/revoke",
-		"device_authorization_endpoint": p + "/auth/device",
-		"grant_types_supported":         announcedGrants(),
-		"acr_values_supported":          []string{"0", "1"},
+		"issuer":                 q.issuer,
+		"token_endpoint":         p + "/token",
+		"introspection_endpoint": p + "/token/introspect",
+		"userinfo_endpoint":      p + "/userinfo",
+		"jwks_uri":               p + "/certs",
+		"revocation_endpoint":    p + "/revoke",
+		"grant_types_supported":  announcedGrants(),
+		"acr_values_supported":   []string{"0", "1"},
 		"subject_types_supported": []string{
 			"public",
 		},
@@ -103,9 +102,10 @@ func (e *Endpoints) discovery(w http.ResponseWriter, r *http.Request) error {
 		"introspection_endpoint_auth_signing_alg_values_supported": clientAlgs,
 		"revocation_endpoint_auth_methods_supported":               authMethods,
 		"revocation_endpoint_auth_signing_alg_values_supported":    clientAlgs,
-		"claims_supported":      []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "name", "given_name", "family_name", "preferred_username", "email", "acr", "azp", "nonce"},
-		"claim_types_supported": []string{"normal"},
-		"scopes_supported":      scopes,
+		"device_authorization_endpoint":                            p + "/auth/device",
+		"claims_supported":                                         []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "name", "given_name", "family_name", "preferred_username", "email", "acr", "azp", "nonce"},
+		"claim_types_supported":                                    []string{"normal"},
+		"scopes_supported":                                         scopes,
 	})
 }
 

@@ -71,14 +71,15 @@ func (e *Endpoints) Routes(mux *web.Mux) {
 // preflights are the endpoints a browser page may call, with the methods
 // Keycloak names.
 var preflights = map[string]string{
-	"":                                     web.MethodsUserinfo,
-	"/.well-known/openid-configuration":    web.MethodsDocuments,
-	"/protocol/openid-connect/certs":       web.MethodsDocuments,
+	"":                                  web.MethodsUserinfo,
+	"/.well-known/openid-configuration": web.MethodsDocuments,
+	"/protocol/openid-connect/certs":    web.MethodsDocuments,
+	"/protocol/openid-connect/token":    web.MethodsToken,
+	"/protocol/openid-connect/revoke":   web.MethodsToken,
+	"/protocol/openid-connect/userinfo": web.MethodsUserinfo,
+	"/protocol/openid-connect/logout":   web.MethodsUserinfo,
+
 	"/protocol/openid-connect/auth/device": web.MethodsToken,
-	"/protocol/openid-connect/token":       web.MethodsToken,
-	"/protocol/openid-connect/revoke":      web.MethodsToken,
-	"/protocol/openid-connect/userinfo":    web.MethodsUserinfo,
-	"/protocol/openid-connect/logout":      web.MethodsUserinfo,
 }
 
 // request is one request at an endpoint of a realm, filled in phase by phase.
