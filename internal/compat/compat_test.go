@@ -42,7 +42,11 @@ var scenarios = []string{
 	"browser-consent",
 	"wrong-code-uses",
 	"response-modes",
+<<<<<<< HEAD
 	"par",
+=======
+	"device-flow",
+>>>>>>> device
 	"documents",
 }
 

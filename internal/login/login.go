@@ -37,9 +37,14 @@ type Pages struct {
 	Now      func() time.Time
 	Base     *web.BaseURL
 
+	// Begin stores a login that a device asked for, and finds the login this
+	// browser has.
+	Begin func(w http.ResponseWriter, r *http.Request, snap *realm.Snapshot, p *session.Progress) error
 	// Complete answers who asked for the login, once nothing is missing; Deny
 	// when the person refused.
 	Complete, Deny func(w http.ResponseWriter, r *http.Request, snap *realm.Snapshot, p *session.Progress) error
+
+	guesses guesses // wrong user codes by address
 }
 
 // Routes registers the pages.
@@ -51,6 +56,9 @@ func (d *Pages) Routes(mux *web.Mux) {
 	mux.Handle("POST "+actions+"/required-action", d.step((*visit).requiredAction))
 	mux.Handle("POST "+actions+"/consent", d.step((*visit).consent))
 	mux.Handle("GET "+actions+"/restart", d.restart)
+	mux.Handle("GET /realms/{realm}/device", d.deviceEntry)
+	mux.Handle("POST /realms/{realm}/device", d.deviceEntry)
+	mux.Handle("GET /realms/{realm}/device/status", d.deviceStatus)
 }
 
 // visit is one request of a person's browser to a login in progress.
@@ -109,7 +117,24 @@ func (d *Pages) open(w http.ResponseWriter, r *http.Request) (v *visit, done boo
 	case err != nil:
 		return nil, false, err
 	}
-	return v, false, v.load()
+	if err := v.load(); err != nil {
+		return nil, false, err
+	}
+	done, err = v.clientGone()
+	return v, done, err
+}
+
+// clientGone refuses to go on for a client that was disabled or deleted since
+// the login began.
+func (v *visit) clientGone() (bool, error) {
+	if v.client != nil && v.client.Enabled {
+		return false, nil
+	}
+	e := v.event("LOGIN_ERROR")
+	e.Error = "client_disabled"
+	v.keep(e)
+	web.Log(v.ctx).Set("error", e.Error)
+	return true, v.page(http.StatusBadRequest, ui.Error{Message: ui.Msg(ui.MsgLoginRequesterNotEnabled)})
 }
 
 // load reads what the login is about.
@@ -123,6 +148,9 @@ func (v *visit) load() (err error) {
 
 // finished is shown to a browser that went back to a login that is over.
 func (v *visit) finished() error {
+	if v.p != nil && v.p.Device != "" {
+		return v.page(http.StatusOK, ui.DeviceDone{})
+	}
 	return v.page(http.StatusOK, ui.AlreadySignedIn{BackURL: v.home()})
 }
 

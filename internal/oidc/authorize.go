@@ -143,7 +143,15 @@ func (q *request) asked(req *model.AuthorizationRequest) model.ScopeSet {
 }
 
 // beginLogin stores the login and shows its first page.
-func (q *request) beginLogin(w http.ResponseWriter, p *session.Progress) (err error) {
+func (q *request) beginLogin(w http.ResponseWriter, p *session.Progress) error {
+	if err := q.storeLogin(w, p); err != nil {
+		return err
+	}
+	return q.e.Pages(w, q.r, q.snap, p)
+}
+
+// storeLogin stores a login that begins, bound to the browser.
+func (q *request) storeLogin(w http.ResponseWriter, p *session.Progress) (err error) {
 	jar := web.Cookies(w, q.r, q.base, q.snap.Realm.Name)
 	if p.Browser = jar.Get(web.CookieBrowser); !validBrowser(p.Browser) {
 		if p.Browser, err = q.e.Sessions.NewBrowser(); err != nil {
@@ -151,10 +159,7 @@ func (q *request) beginLogin(w http.ResponseWriter, p *session.Progress) (err er
 		}
 		jar.Set(web.CookieBrowser, p.Browser, 0, false)
 	}
-	if err := q.e.Sessions.Begin(q.ctx, q.snap.Realm.Num, p, q.now, q.snap.Realm.AccessCodeLifespanLogin()); err != nil {
-		return err
-	}
-	return q.e.Pages(w, q.r, q.snap, p)
+	return q.e.Sessions.Begin(q.ctx, q.snap.Realm.Num, p, q.now, q.snap.Realm.AccessCodeLifespanLogin())
 }
 
 // validBrowser tells whether a cookie's value is one of ours. What another
@@ -176,6 +181,9 @@ func (e *Endpoints) Complete(w http.ResponseWriter, r *http.Request, snap *realm
 	if err != nil {
 		return err
 	}
+	if p.Device != "" {
+		return q.approve(w, p, u)
+	}
 	return q.complete(w, p, u)
 }
 
@@ -186,6 +194,9 @@ func (e *Endpoints) Deny(w http.ResponseWriter, r *http.Request, snap *realm.Sna
 		return err
 	}
 	q.w, q.snap, q.client = w, snap, snap.Client(p.Request.ClientID)
+	if p.Device != "" {
+		return q.deny(w, p)
+	}
 	return q.answerError(w, &p.Request, "access_denied")
 }
 

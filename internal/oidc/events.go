@@ -62,6 +62,18 @@ var failures = map[string]struct {
 	"Client not enabled to retrieve service account":        {"invalid_client", true},
 	"Public client not allowed to retrieve service account": {"invalid_client", true},
 	"Invalid token":                                         {"invalid_token", false},
+
+	deviceOff:        {"not_allowed", true},
+	deviceBearerOnly: {"not_allowed", true},
+	"Client not allowed OAuth 2.0 Device Authorization Grant": {"not_allowed", true},
+	"Missing parameter: device_code":                          {"invalid_oauth2_device_code", true},
+	"Device code not valid":                                   {"invalid_oauth2_device_code", false},
+	"Device code is expired":                                  {"expired_oauth2_device_code", false},
+	"Slow down":                                               {"slow_down", false},
+	model.ErrPKCEMissing.Error():                              {"code_verifier_missing", true},
+	model.ErrPKCENotAsked.Error():                             {"invalid_code_verifier", true},
+	model.ErrPKCESyntax.Error():                               {"invalid_code_verifier", true},
+	model.ErrPKCEMismatch.Error():                             {"pkce_verification_failed", true},
 }
 
 // eventError is error and reason of the event for a refused request.

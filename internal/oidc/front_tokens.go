@@ -16,7 +16,9 @@ func (q *request) addTokens(a *model.AuthorizationAnswer, req *model.Authorizati
 		session: &model.ClientSession{SessionID: sid, UserStarted: q.now, Started: q.now, LastRefresh: q.now},
 	}
 	is.openID = req.Wants("id_token") && is.scopes.OpenID
-	is.lifespan = q.snap.Realm.AccessTokenLifespanForImplicitFlow
+	if a.Code == "" { // beside a code it lives as long as any (measured)
+		is.lifespan = q.snap.Realm.AccessTokenLifespanForImplicitFlow
+	}
 	if own := q.client.Seconds("access.token.lifespan"); own > 0 {
 		is.lifespan = own
 	}

@@ -37,11 +37,7 @@ func grantCode(q *request) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := q.redeem(code, row)
-	if err != nil {
-		return nil, q.wire(err, false)
-	}
-	return a, nil
+	return q.redeem(code, row, token.GrantCode)
 }
 
 // checkCode compares the request with what the code was issued for.
@@ -81,9 +77,27 @@ func (q *request) loginOf(code *session.Code) (*model.SessionRow, error) {
 	return row, nil
 }
 
-// redeem mints the tokens of a code. With offline_access they belong to an
-// offline session of the same id, which lives on when the login ends.
-func (q *request) redeem(code *session.Code, row *model.SessionRow) (*Answer, error) {
+// redeem mints the tokens of a code or a device code. With offline_access they
+// belong to an offline session of the same id, which lives on when the login
+// ends.
+func (q *request) redeem(code *session.Code, row *model.SessionRow, grant string) (*Answer, error) {
+	is, err := q.codeIssue(code, row, grant)
+	if err != nil {
+		return nil, q.wire(err, false)
+	}
+	in := session.Redeemed{
+		Code: code, Login: &row.Session, User: &row.User, Offline: is.offline, Scope: is.scopes.FullScope(), IP: q.ip,
+		Device: grant == token.GrantDevice,
+	}
+	a, err := q.redeemed(in, is)
+	if err != nil {
+		return nil, q.wire(err, false)
+	}
+	return a, nil
+}
+
+// codeIssue decides what the tokens of a code hold.
+func (q *request) codeIssue(code *session.Code, row *model.SessionRow, grant string) (*issue, error) {
 	u := &row.User
 	roles := q.snap.UserRoles(u.Grants)
 	scopes := q.snap.TokenScopes(q.client, code.Scope, "", false)
@@ -101,7 +115,7 @@ func (q *request) redeem(code *session.Code, row *model.SessionRow) (*Answer, er
 	offline := asked && refreshes
 	is := &issue{
 		user: u, roles: roles, scopes: scopes, notes: code.Notes, openID: scopes.OpenID, nonce: code.Nonce, offline: offline,
-		context: contextOf(q.client, sessionCode(asked), token.GrantCode), session: &row.Session,
+		context: contextOf(q.client, sessionCode(asked), grant), session: &row.Session,
 	}
 	if refreshes {
 		is.refreshJTI, is.refreshScope = token.NewJTI(q.e.Rand), scopes.FullScope()
@@ -111,8 +125,7 @@ func (q *request) redeem(code *session.Code, row *model.SessionRow) (*Answer, er
 		q.event.detail("refresh_token_id", is.refreshJTI)
 		q.event.detail("refresh_token_type", refreshType(offline))
 	}
-	in := session.Redeemed{Code: code, Login: &row.Session, User: u, Offline: offline, Scope: scopes.FullScope(), IP: q.ip}
-	return q.redeemed(in, is)
+	return is, nil
 }
 
 // redeemed writes what the redemption changes once its tokens are made.

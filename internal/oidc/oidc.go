@@ -56,6 +56,7 @@ func (e *Endpoints) Routes(mux *web.Mux) {
 	handle("GET "+protocol+"/certs", e.certs)
 	handle("GET "+protocol+"/auth", e.authorize)
 	handle("POST "+protocol+"/auth", e.authorize)
+	handle("POST "+protocol+"/auth/device", e.deviceAuthorization)
 	handle("POST "+protocol+"/token", e.token)
 	handle("POST "+protocol+"/token/introspect", e.introspect)
 	handle("GET "+protocol+"/userinfo", e.userinfo)
@@ -78,6 +79,8 @@ var preflights = map[string]string{
 	"/protocol/openid-connect/revoke":   web.MethodsToken,
 	"/protocol/openid-connect/userinfo": web.MethodsUserinfo,
 	"/protocol/openid-connect/logout":   web.MethodsUserinfo,
+
+	"/protocol/openid-connect/auth/device": web.MethodsToken,
 }
 
 // request is one request at an endpoint of a realm, filled in phase by phase.

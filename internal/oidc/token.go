@@ -19,6 +19,7 @@ var grants = map[string]grant{
 	"password":           {"LOGIN", grantPassword},
 	"client_credentials": {"CLIENT_LOGIN", grantClientCredentials},
 	"authorization_code": {"CODE_TO_TOKEN", grantCode},
+	grantTypeDevice:      {"OAUTH2_DEVICE_CODE_TO_TOKEN", grantDevice},
 }
 
 // token is the token endpoint (RFC 6749 §3.2). Checks run in Keycloak's

@@ -116,7 +116,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	people := &login.Pages{
 		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, UI: pages, Rand: cfg.Rand, Now: cfg.Now, Base: base,
-		Complete: protocol.Complete, Deny: protocol.Deny,
+		Begin: protocol.Begin, Complete: protocol.Complete, Deny: protocol.Deny,
 	}
 	protocol.Pages = people.Show
 	protocol.Routes(mux)

@@ -36,9 +36,16 @@ type Login struct {
 	Remember bool
 	Scope    string
 	Notes    map[string]string
+<<<<<<< HEAD
 	Code     *Code  // nil: none is wanted
 	Lifespan int64  // of the code, in seconds
 	Pushed   string // handle of the pushed request it answers; "" for none
+=======
+	Code     *Code // nil: none is wanted
+	Lifespan int64 // of the code, in seconds
+
+	Device *Verification // of the device it approves; nil: none
+>>>>>>> device
 }
 
 // Finish starts the login's session, or adds the client to the one that goes
@@ -86,6 +93,11 @@ func (s *Service) Finish(ctx context.Context, cfg *model.Config, c *model.Client
 		}
 		if pending != nil {
 			if err := tx.InsertPending(pending); err != nil {
+				return err
+			}
+		}
+		if l.Device != nil {
+			if err := l.Device.approval(l, sid, started).store(tx); err != nil {
 				return err
 			}
 		}
@@ -165,6 +177,7 @@ type Redeemed struct {
 	Offline bool // the tokens are for offline access
 	Scope   string
 	IP      string
+	Device  bool // the code is a device's
 	// Prepare makes the answer for the session its tokens belong to, before
 	// anything is written. The Record it returns is stored with it.
 	Prepare func(cs *model.ClientSession) (Record, error)
@@ -173,7 +186,8 @@ type Redeemed struct {
 // Redeem writes what the first use of a code changes. For offline access the
 // user gets an offline session of the login's id, or the client a part in the
 // one that is there. The login goes on, unless it was made for this request
-// alone and the realm wants it to end (design §3).
+// alone and no other client has joined it: that of a device ends, that of a
+// browser where the realm wants it to (design §3).
 func (s *Service) Redeem(ctx context.Context, cfg *model.Config, c *model.Client, in Redeemed, now int64) error {
 	cs := in.Login
 	if in.Offline {
@@ -195,9 +209,8 @@ func (s *Service) Redeem(ctx context.Context, cfg *model.Config, c *model.Client
 				return err
 			}
 		}
-		if in.Offline && in.Code.First && cfg.Realm.OfflineEndsBrowserSession() {
-			end := s.ending(model.EndedByOffline, c.ClientID)
-			if _, err := tx.EndUserSession(model.ShardOf(in.User.ID), cs.SessionID, false, end); err != nil {
+		if in.Offline && in.Code.First && (in.Device || cfg.Realm.OfflineEndsBrowserSession()) {
+			if err := s.endLogin(tx, c, in); err != nil {
 				return err
 			}
 		}
@@ -207,4 +220,16 @@ func (s *Service) Redeem(ctx context.Context, cfg *model.Config, c *model.Client
 		return fmt.Errorf("redeem code: %w", err)
 	}
 	return nil
+}
+
+// endLogin ends the login behind an offline session, unless another client has
+// joined it meanwhile.
+func (s *Service) endLogin(tx *store.Tx, c *model.Client, in Redeemed) error {
+	shard := model.ShardOf(in.User.ID)
+	n, err := tx.LiveClientSessions(shard, in.Login.SessionID, false)
+	if err != nil || n > 1 {
+		return err
+	}
+	_, err = tx.EndUserSession(shard, in.Login.SessionID, false, s.ending(model.EndedByOffline, c.ClientID))
+	return err
 }

@@ -34,8 +34,8 @@ func (s *Service) Next(ctx context.Context, cfg *model.Config, c *model.Client, 
 	if action = nextAction(cfg, u); action != "" {
 		return StepAction, action, nil, nil
 	}
-	again := slices.Contains(p.Request.Prompt, "consent")
-	if p.Consents || !c.ConsentRequired && !again && p.Device == "" {
+	again := p.Request.Prompts("consent")
+	if p.Consents || !c.ConsentRequired && p.Device == "" {
 		return StepDone, "", nil, nil
 	}
 	missing, err = s.MissingConsent(ctx, cfg, c, u, asked, again || p.Device != "")

@@ -30,7 +30,7 @@ func (s *Service) Sweep(ctx context.Context, configOf func(realm int64) *model.C
 	if len(due) > 0 {
 		err = s.Store.Write(ctx, func(tx *store.Tx) error {
 			for i := range due {
-				if err := sweepOne(tx, configOf, &due[i].ClientSession, now); err != nil {
+				if err := sweepOne(tx, configOf, &due[i], now); err != nil {
 					return err
 				}
 			}

@@ -178,10 +178,10 @@ func TestSweep_EndsMovesAndDeletes(t *testing.T) {
 	}
 	e := model.Ending{At: now, Reason: model.EndedByIdle}
 	write(t, s, func(tx *store.Tx) error {
-		ok1, err1 := tx.SweepEnd(store.KeyOf(&due[0].ClientSession), due[0].Version+1, e)
-		ok2, err2 := tx.SweepEnd(store.KeyOf(&due[0].ClientSession), due[0].Version, e)
-		ok3, err3 := tx.Reslot(store.KeyOf(&due[1].ClientSession), due[1].Version+1, 100*day)
-		ok4, err4 := tx.Reslot(store.KeyOf(&due[1].ClientSession), due[1].Version, 100*day)
+		ok1, err1 := tx.SweepEnd(store.KeyOf(&due[0]), due[0].Version+1, e)
+		ok2, err2 := tx.SweepEnd(store.KeyOf(&due[0]), due[0].Version, e)
+		ok3, err3 := tx.Reslot(store.KeyOf(&due[1]), due[1].Version+1, 100*day)
+		ok4, err4 := tx.Reslot(store.KeyOf(&due[1]), due[1].Version, 100*day)
 		if ok1 || !ok2 || ok3 || !ok4 {
 			t.Errorf("swept %v %v, moved %v %v", ok1, ok2, ok3, ok4)
 		}
@@ -190,7 +190,7 @@ func TestSweep_EndsMovesAndDeletes(t *testing.T) {
 	if due, err := s.DueSessions(t.Context(), slot, 10); err != nil || len(due) != 1 {
 		t.Errorf("still due: %d, %v", len(due), err)
 	}
-	if ok, err := s.TouchClientSession(t.Context(), &due[1].ClientSession); err != nil || !ok {
+	if ok, err := s.TouchClientSession(t.Context(), &due[1]); err != nil || !ok {
 		t.Errorf("moving disturbs a refresh: %v, %v", ok, err)
 	}
 	remove := func(at int64) (n int) {
@@ -215,7 +215,7 @@ func TestSweep_EndsMovesAndDeletes(t *testing.T) {
 	if err != nil || len(superseded) != 1 || superseded[0].Live() {
 		t.Fatalf("due after a mass ending: %v, %v", superseded, err)
 	}
-	k := store.KeyOf(&superseded[0].ClientSession)
+	k := store.KeyOf(&superseded[0])
 	write(t, s, func(tx *store.Tx) error {
 		ok, err := tx.SweepEnd(k, superseded[0].Version, e)
 		if ok {
@@ -223,7 +223,7 @@ func TestSweep_EndsMovesAndDeletes(t *testing.T) {
 		}
 		return err
 	})
-	if row := refresh(t, s, &superseded[0].ClientSession); row.Session.Ended == nil || *row.Session.Ended != mass {
+	if row := refresh(t, s, &superseded[0]); row.Session.Ended == nil || *row.Session.Ended != mass {
 		t.Errorf("swept after a mass ending: %+v", row.Session.Ended)
 	}
 	if due, err := s.DueSessions(t.Context(), slot, 10); err != nil || len(due) != 0 {

@@ -46,6 +46,11 @@ var sessionParams = map[string]string{
 	"lock_timeout":                        "2s",
 	"idle_in_transaction_session_timeout": "30s",
 	"jit":                                 "off",
+	// Every statement is a few look-ups by key. Where a planner expects the
+	// wrong number of rows these would read whole tables.
+	"enable_hashjoin":                 "off",
+	"enable_mergejoin":                "off",
+	"max_parallel_workers_per_gather": "0",
 }
 
 // pgDB is PostgreSQL, or PostgreSQL spread over machines: a bounded pool of

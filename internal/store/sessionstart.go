@@ -35,7 +35,7 @@ var (
 	qSessionHead = stmt("session head", `select version, ended, rg, cg, ug from client_session
  where sk = $1 and session_id = $2 and +client = $3 and offline = $4`)
 
-	qSessionForAttach = stmt("session for attach", `select `+sessionColumns+sessionJoin+`
+	qSessionByKey = stmt("session by key", `select `+sessionColumns+sessionJoin+`
  where cs.sk = $1 and cs.session_id = $2 and +cs.client = $3 and cs.offline = $4`)
 
 	qSessionAttach = stmt("attach session", `update client_session set last_refresh = $1, notes = $2, version = version + 1
@@ -146,7 +146,7 @@ func (tx *Tx) attachable(us *model.UserSession, cs *model.ClientSession) (old *m
 	old = &model.ClientSession{}
 	userLive := false
 	key := SessionKey{model.ShardOf(us.UserID), us.ID, cs.ClientNum, us.Offline}
-	found, err = bindKey(tx.c.on(qSessionForAttach), key).first(func(u *cursor) (err error) {
+	found, err = bindKey(tx.c.on(qSessionByKey), key).first(func(u *cursor) (err error) {
 		_, userLive, err = scanSession(u, old)
 		return err
 	})

@@ -194,3 +194,14 @@ func hasShard(sql, step string, sharded map[string]bool) bool {
 	}
 	return false
 }
+
+// A job lists what is due in one table: with a join a planner that expects
+// nothing of it would read all sessions.
+func TestStatements_DueReadsOneTable(t *testing.T) {
+	t.Parallel()
+	for _, q := range []*query{qDue, qOldestDue, qEndedBefore} {
+		if n := len(tableUse.FindAllString(q.sql, -1)); n != 1 {
+			t.Errorf("%s reads %d tables", q.name, n)
+		}
+	}
+}

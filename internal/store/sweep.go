@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+
+	"github.com/latchkey-id/latchkey/internal/model"
 )
 
 var (
@@ -19,16 +21,38 @@ var (
 )
 
 // DueSessions lists sessions that did not end and whose die slot is before
-// slot (now/DieSlotSeconds), the longest due first; superseded ones are among
-// them. The caller ends those whose time is over (SweepEnd) and moves the
+// slot (now/DieSlotSeconds), the longest due first, without their scopes;
+// superseded ones are among them. The caller ends those whose time is over (SweepEnd) and moves the
 // others (Reslot): either takes them from this list.
-func (s *Store) DueSessions(ctx context.Context, slot int64, limit int) ([]SessionView, error) {
-	var all []SessionView
-	err := s.readLong(ctx, func(c *conn) (err error) {
-		all, err = s.views(c, c.on(qDue).int(slot).int(int64(limit)), nil)
+func (s *Store) DueSessions(ctx context.Context, slot int64, limit int) ([]model.ClientSession, error) {
+	var all []model.ClientSession
+	err := s.readLong(ctx, func(c *conn) error {
+		keys, err := sessionKeys(c.on(qDue).int(slot).int(int64(limit)))
+		for i := 0; err == nil && i < len(keys); i++ {
+			x := model.ClientSession{}
+			var found bool
+			found, err = bindKey(c.on(qSessionByKey), keys[i]).first(func(u *cursor) error {
+				_, _, err := scanSession(u, &x)
+				return err
+			})
+			if found {
+				all = append(all, x)
+			}
+		}
 		return err
 	})
 	return all, err
+}
+
+// sessionKeys reads rows of sk, session_id, client, offline.
+func sessionKeys(u *cursor) (keys []SessionKey, err error) {
+	err = u.each(func(u *cursor) error {
+		k := SessionKey{Shard: u.rInt()}
+		k.SessionID, k.ClientNum, k.Offline = u.rSID(k.Shard), u.rInt(), u.rFlag()
+		keys = append(keys, k)
+		return nil
+	})
+	return keys, err
 }
 
 // OldestDue is since which second the session that DueSessions lists first has
@@ -55,13 +79,7 @@ func (tx *Tx) Reslot(k SessionKey, version, dies int64) (bool, error) {
 // ((now-keep)/DieSlotSeconds), and the user sessions they leave empty. It
 // returns how many: fewer than limit means done.
 func (tx *Tx) DeleteEnded(slot int64, limit int) (int, error) {
-	var keys []SessionKey
-	err := tx.c.on(qEndedBefore).int(endedSlot(slot * DieSlotSeconds)).int(int64(limit)).each(func(u *cursor) error {
-		k := SessionKey{Shard: u.rInt()}
-		k.SessionID, k.ClientNum, k.Offline = u.rSID(k.Shard), u.rInt(), u.rFlag()
-		keys = append(keys, k)
-		return nil
-	})
+	keys, err := sessionKeys(tx.c.on(qEndedBefore).int(endedSlot(slot * DieSlotSeconds)).int(int64(limit)))
 	if err != nil {
 		return 0, err
 	}
