@@ -42,11 +42,8 @@ var scenarios = []string{
 	"browser-consent",
 	"wrong-code-uses",
 	"response-modes",
-<<<<<<< HEAD
 	"par",
-=======
 	"device-flow",
->>>>>>> device
 	"documents",
 }
 

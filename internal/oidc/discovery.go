@@ -103,10 +103,10 @@ func (e *Endpoints) discovery(w http.ResponseWriter, r *http.Request) error {
 		"introspection_endpoint_auth_signing_alg_values_supported": clientAlgs,
 		"revocation_endpoint_auth_methods_supported":               authMethods,
 		"revocation_endpoint_auth_signing_alg_values_supported":    clientAlgs,
-<<<<<<< HEAD
-		"claims_supported":      []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "name", "given_name", "family_name", "preferred_username", "email", "acr", "azp", "nonce"},
-		"claim_types_supported": []string{"normal"},
-		"scopes_supported":      scopes,
+		"device_authorization_endpoint":                            p + "/auth/device",
+		"claims_supported":                                         []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "name", "given_name", "family_name", "preferred_username", "email", "acr", "azp", "nonce"},
+		"claim_types_supported":                                    []string{"normal"},
+		"scopes_supported":                                         scopes,
 	}
 	maps.Copy(doc, authorizationMetadata(p))
 	return web.WriteJSON(w, http.StatusOK, doc)
@@ -129,13 +129,6 @@ func authorizationMetadata(p string) map[string]any {
 		"request_parameter_supported":                    true,
 		"request_object_signing_alg_values_supported":    slices.Concat(asymmetricAlgs, hmacAlgs, []string{"none"}),
 	}
-=======
-		"device_authorization_endpoint":                            p + "/auth/device",
-		"claims_supported":                                         []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "name", "given_name", "family_name", "preferred_username", "email", "acr", "azp", "nonce"},
-		"claim_types_supported":                                    []string{"normal"},
-		"scopes_supported":                                         scopes,
-	})
->>>>>>> device
 }
 
 // announcedGrants are the grants that can succeed today.

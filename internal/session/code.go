@@ -36,16 +36,11 @@ type Login struct {
 	Remember bool
 	Scope    string
 	Notes    map[string]string
-<<<<<<< HEAD
 	Code     *Code  // nil: none is wanted
 	Lifespan int64  // of the code, in seconds
 	Pushed   string // handle of the pushed request it answers; "" for none
-=======
-	Code     *Code // nil: none is wanted
-	Lifespan int64 // of the code, in seconds
 
 	Device *Verification // of the device it approves; nil: none
->>>>>>> device
 }
 
 // Finish starts the login's session, or adds the client to the one that goes

@@ -23,12 +23,8 @@ type Progress struct {
 	Browser string                     `json:"browser"`
 	Key     string                     `json:"key"` // of the page that was shown last; a form must bring it back
 	Request model.AuthorizationRequest `json:"request"`
-<<<<<<< HEAD
 	Pushed  string                     `json:"pushed,omitempty"` // handle of the pushed request it began with
-	Device  string                     `json:"device,omitempty"` // handle of the device code, for a device
-=======
 	Device  string                     `json:"device,omitempty"` // user code, for a device
->>>>>>> device
 
 	UserID   string `json:"user,omitempty"`     // who is logging in, once known
 	AuthTime int64  `json:"auth,omitempty"`     // Unix seconds of the password; 0: not given yet
