@@ -53,3 +53,22 @@ func (v *visit) showConsent(missing []*model.ClientScope) error {
 	}
 	return v.page(http.StatusOK, page)
 }
+
+// ErrorPage shows an error of any address to a person's browser, where there is
+// no realm to show it in.
+func (d *Pages) ErrorPage(w http.ResponseWriter, r *http.Request, e *web.Error) {
+	message := ui.Msg(ui.MsgInvalidRequest)
+	switch {
+	case e.Status == http.StatusNotFound:
+		message = ui.Msg(ui.MsgPageNotFound)
+	case e.Status == http.StatusServiceUnavailable, e.Status == http.StatusTooManyRequests:
+		message = ui.Msg(ui.MsgTooManyRequests)
+	case e.Status >= http.StatusInternalServerError:
+		message = ui.Msg(ui.MsgInternalError)
+	}
+	opt := ui.OptionsOf(r, &model.Realm{Name: "Latchkey"}, nil, "", "")
+	if err := d.UI.Render(w, e.Status, ui.Error{Message: message}, opt); err != nil {
+		web.Log(r.Context()).Set("page", err.Error())
+		w.WriteHeader(e.Status)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/session"
+	"github.com/latchkey-id/latchkey/internal/token"
 	"github.com/latchkey-id/latchkey/internal/ui"
 	"github.com/latchkey-id/latchkey/internal/web"
 )
@@ -96,8 +97,7 @@ func (q *request) refuseAuthorization(w http.ResponseWriter, f *model.Authorizat
 	return q.send(w, f.RedirectURI, f.ResponseMode, f.Answer(q.client, q.issuer))
 }
 
-// sso reads the login this browser has; nil for none. A cookie that names
-// nothing live is removed.
+// sso reads the login this browser has; nil for none.
 func (q *request) sso(w http.ResponseWriter) (*session.SSO, error) {
 	jar := web.Cookies(w, q.r, q.base, q.snap.Realm.Name)
 	raw := jar.Get(web.CookieIdentity)
@@ -105,8 +105,10 @@ func (q *request) sso(w http.ResponseWriter) (*session.SSO, error) {
 		return nil, nil
 	}
 	id, err := q.snap.Keys.ParseIdentity(raw)
-	if err != nil || id.Iss != q.issuer || id.Exp != 0 && id.Exp <= q.now {
+	if errors.Is(err, token.ErrInvalid) || err == nil && (id.Iss != q.issuer || id.Exp != 0 && id.Exp <= q.now) {
 		return nil, nil
+	} else if err != nil {
+		return nil, err
 	}
 	sso, err := q.e.Sessions.SSO(q.ctx, q.snap.Config, id.Sid, id.Sub, id.Iat)
 	if errors.Is(err, model.ErrSessionGone) {

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha512"
@@ -61,8 +62,8 @@ func hostileShop(t *testing.T) *servertest.Server {
 	return s
 }
 
-// checkAnswer fails unless an answer is a success or an error in one of
-// Keycloak's shapes.
+// checkAnswer fails unless an answer is a success, an error in one of
+// Keycloak's shapes, or a page that tells a person.
 func checkAnswer(t *testing.T, what string, w *httptest.ResponseRecorder) {
 	t.Helper()
 	body := w.Body.Bytes()
@@ -73,6 +74,11 @@ func checkAnswer(t *testing.T, what string, w *httptest.ResponseRecorder) {
 	case w.Code < 300:
 		return
 	case len(body) == 0 && w.Header().Get("WWW-Authenticate") != "": // userinfo tells its reason there
+		return
+	case strings.HasPrefix(w.Header().Get("Content-Type"), "text/html"):
+		if !bytes.Contains(body, []byte(`id="kc-error-message"`)) || w.Header().Get("Content-Security-Policy") == "" {
+			t.Errorf("%s: %d with a page that is none of errors: %.200s", what, w.Code, body)
+		}
 		return
 	}
 	if ct := w.Header().Get("Content-Type"); ct != "application/json" {

@@ -121,6 +121,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	protocol.Pages = people.Show
 	protocol.Routes(mux)
 	people.Routes(mux)
+	mux.ErrorPage = people.ErrorPage
 	(&admin.API{
 		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, Now: cfg.Now, Base: base, Log: cfg.Log,
 	}).Routes(mux)

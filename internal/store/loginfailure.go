@@ -33,7 +33,8 @@ func (s *Store) LoginFailures(ctx context.Context, realm int64, userID string) (
 // PutLoginFailures stores f over what was read at f.Version. ErrStale when
 // another failure came first: read again, and count again.
 func (tx *Tx) PutLoginFailures(f *model.LoginFailures) error {
-	sk, n := model.ShardOf(f.UserID), 0
+	sk := model.ShardOf(f.UserID)
+	var n int
 	var err error
 	if f.Version == 0 {
 		n, err = tx.c.on(qFailureInsert).int(sk).id(f.UserID).int(f.RealmNum).int(int64(f.Failures)).int(int64(f.Lockouts)).int(f.LastMS).int(f.Until).opt(f.IP).exec()

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -408,4 +409,40 @@ func TestAttachSession_KeepsWhatLives(t *testing.T) {
 	if row := refresh(t, s, first); !row.Session.Live() || row.Session.Started != now+60 || row.Session.Scope != "openid" {
 		t.Errorf("after an ending it starts anew: %+v", row.Session)
 	}
+}
+
+// A login that joins a session while its tokens are refreshed waits for none.
+func TestAttachSession_BesideRefreshes(t *testing.T) {
+	t.Parallel()
+	s := storetest.Open(t)
+	mustInsert(t, s, alice())
+	const now = 1000 * day
+	us, first := newSession(t, alice(), 3, true, now)
+	write(t, s, func(tx *store.Tx) error { return tx.AttachSession(us, first, now+30*day) })
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 10 {
+				row, err := s.SessionForRefresh(t.Context(), store.KeyOf(first))
+				if err == nil {
+					_, err = s.TouchClientSession(t.Context(), &row.Session)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		all.Go(func() {
+			for range 5 {
+				err := s.Write(t.Context(), func(tx *store.Tx) error {
+					again := *first
+					return tx.AttachSession(us, &again, now+30*day)
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
 }

@@ -115,31 +115,42 @@ func (tx *Tx) StartSession(us *model.UserSession, cs *model.ClientSession, dies 
 // grows, and Notes. Its rotation, start and scope stay, and cs is set to them,
 // so that tokens of earlier logins stay good.
 func (tx *Tx) AttachSession(us *model.UserSession, cs *model.ClientSession, dies int64) error {
-	sk := model.ShardOf(us.UserID)
-	key := SessionKey{sk, us.ID, cs.ClientNum, us.Offline}
-	var old model.ClientSession
-	var userLive bool
-	found, err := bindKey(tx.c.on(qSessionForAttach), key).first(func(u *cursor) (err error) {
-		_, userLive, err = scanSession(u, &old)
+	for range attachTries {
+		old, found, err := tx.attachable(us, cs)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return tx.StartSession(us, cs, dies)
+		}
+		last := max(old.LastRefresh, cs.LastRefresh)
+		n, err := bindKey(tx.c.on(qSessionAttach).int(last).bytes(encodeNotes(cs.Notes)), KeyOf(old)).int(old.Version).exec()
+		if err != nil {
+			return err
+		}
+		if n == 1 {
+			cs.Started, cs.UserStarted, cs.LastRefresh = old.Started, old.UserStarted, last
+			cs.Chain, cs.MoreChains, cs.Version = old.Chain, old.MoreChains, old.Version+1
+			return nil
+		}
+	}
+	return fmt.Errorf("attach session: %w", ErrBusy)
+}
+
+// attachTries bounds how often a session that others refresh meanwhile is read
+// again.
+const attachTries = 20
+
+// attachable is the client session of the key, if it lives and is the user's.
+func (tx *Tx) attachable(us *model.UserSession, cs *model.ClientSession) (old *model.ClientSession, found bool, err error) {
+	old = &model.ClientSession{}
+	userLive := false
+	key := SessionKey{model.ShardOf(us.UserID), us.ID, cs.ClientNum, us.Offline}
+	found, err = bindKey(tx.c.on(qSessionForAttach), key).first(func(u *cursor) (err error) {
+		_, userLive, err = scanSession(u, old)
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	if !found || !userLive || !old.Live() || old.UserID != us.UserID {
-		return tx.StartSession(us, cs, dies)
-	}
-	last := max(old.LastRefresh, cs.LastRefresh)
-	n, err := bindKey(tx.c.on(qSessionAttach).int(last).bytes(encodeNotes(cs.Notes)), key).int(old.Version).exec()
-	if err == nil && n == 0 {
-		err = fmt.Errorf("session: %w", ErrStale)
-	}
-	if err != nil {
-		return err
-	}
-	cs.Started, cs.UserStarted, cs.LastRefresh = old.Started, old.UserStarted, last
-	cs.Chain, cs.MoreChains, cs.Version = old.Chain, old.MoreChains, old.Version+1
-	return nil
+	return old, found && userLive && old.Live() && old.UserID == us.UserID, err
 }
 
 // replaceSession writes cs over the row of its key. A row that lived was
