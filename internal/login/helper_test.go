@@ -267,10 +267,16 @@ func (p *page) code() string {
 	return v
 }
 
+// gives tells whether an answer takes a code to a client.
+func gives(h http.Header) bool {
+	to := h.Get("Location")
+	return strings.Contains(to, "?code=") || strings.Contains(to, "&code=")
+}
+
 // none says that the answer gives no client anything.
 func (p *page) none() {
 	p.t.Helper()
-	if to := p.Header.Get("Location"); strings.Contains(to, "code=") || p.Status == http.StatusFound && !strings.Contains(to, "/login-actions/") {
+	if to := p.Header.Get("Location"); gives(p.Header) || p.Status == http.StatusFound && !strings.Contains(to, "/login-actions/") {
 		p.t.Errorf("%s leads to %s", p.URL, to)
 	}
 	if p.Status >= 500 {
@@ -349,3 +355,12 @@ func (p *page) part(name string) string {
 
 func (p *page) key() string { return p.part("session_code") }
 func (p *page) tab() string { return p.part("tab_id") }
+
+func decode(t testing.TB, raw []byte) map[string]any {
+	t.Helper()
+	var m map[string]any
+	if err := json.Unmarshal(raw, &m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}

@@ -39,6 +39,9 @@ func (v *visit) authenticate() error {
 		v.failed("user_disabled", u, name)
 		return v.showPassword(ui.Msg(ui.MsgAccountDisabled))
 	}
+	if v.p.UserID != u.ID { // the session of somebody else does not go on
+		v.p.SSO, v.p.SSOTime, v.p.Consents = "", 0, false
+	}
 	v.user, v.p.UserID, v.p.AuthTime = u, u.ID, v.now
 	v.p.Remember = v.snap.Realm.RememberMe && v.form.Get("rememberMe") == "on" || v.p.Again && v.p.Remember
 	v.rememberName(u)

@@ -69,6 +69,8 @@ func (e *Endpoints) openPage(w http.ResponseWriter, r *http.Request) (*request, 
 	switch {
 	case !q.snap.Realm.Enabled:
 		return nil, q.page(http.StatusBadRequest, ui.Error{Message: ui.Msg(ui.MsgRealmNotEnabled)})
+	case web.PlainHTTP(r, q.base, q.snap.Realm.SSLRequired):
+		return nil, q.page(http.StatusBadRequest, ui.Error{Message: ui.Msg(ui.MsgHTTPSRequired)})
 	}
 	return q, nil
 }
@@ -125,7 +127,7 @@ func (q *request) resume(p *session.Progress, sso *session.SSO) (session.Step, e
 	}
 	p.UserID, p.SSO, p.Remember = sso.User.ID, sso.SessionID, sso.Remember
 	req := &p.Request
-	if req.Prompts("login") || req.MaxAge >= 0 && q.now-sso.AuthTime > req.MaxAge {
+	if req.Prompts("login") || req.MaxAge == 0 || req.MaxAge > 0 && q.now-sso.AuthTime > req.MaxAge {
 		p.Again = true
 		return session.StepPassword, nil
 	}

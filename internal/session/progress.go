@@ -21,7 +21,9 @@ import (
 type Progress struct {
 	Tab     string                     `json:"-"` // handle; in the pages' addresses
 	Browser string                     `json:"browser"`
-	Key     string                     `json:"key"` // of the page that was shown last; a form must bring it back
+	Key     string                     `json:"key"`               // of the page that was shown last; a form must bring it back
+	Proof   string                     `json:"proof,omitempty"`   // held by the browser that gave the password; "" before
+	Started int64                      `json:"started,omitempty"` // Unix seconds
 	Request model.AuthorizationRequest `json:"request"`
 	Device  string                     `json:"device,omitempty"` // handle of the device code, for a device
 
@@ -51,6 +53,7 @@ func (s *Service) Begin(ctx context.Context, realm int64, p *Progress, now, life
 	if p.Key, err = s.handle(""); err != nil {
 		return err
 	}
+	p.Started = now
 	doc, err := json.Marshal(p)
 	if err != nil {
 		return fmt.Errorf("login: %w", err)
