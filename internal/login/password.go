@@ -86,8 +86,12 @@ func (v *visit) event(kind string) *model.Event {
 	if v.p.Request.RedirectURI != "" {
 		e.Details["redirect_uri"] = v.p.Request.RedirectURI
 	}
+	if v.p.Request.Action != "" {
+		e.Details["custom_required_action"] = v.p.Request.Action
+	}
 	if v.user != nil {
 		e.UserID = v.user.ID
+		e.Details["username"] = v.user.Username
 	}
 	return e
 }

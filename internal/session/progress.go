@@ -34,6 +34,7 @@ type Progress struct {
 	Again    bool   `json:"again,omitempty"`    // its password is asked for again
 	Remember bool   `json:"remember,omitempty"`
 	Consents bool   `json:"consents,omitempty"` // consent was given on the way
+	Action   string `json:"action,omitempty"`   // how the action the application started ended: model.ActionDone …; "" while it has not
 
 	pending *store.Pending
 }
