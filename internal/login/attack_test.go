@@ -411,6 +411,40 @@ func TestCodeReplay_OneOfManyWins(t *testing.T) {
 	}
 }
 
+// TestCodeReplay_MayOvertakeTheFirstUse: the loser of two uses at once ends the
+// session before the winner has read it.
+func TestCodeReplay_MayOvertakeTheFirstUse(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, "")
+	b := newBrowser(t, s)
+	sid := claim(t, b.redeem(b.login("alice").code()).Access, "sid")
+	u := user(t, s, "alice")
+	for _, tt := range []struct {
+		scope, reason string
+		status        int
+		lives         bool
+	}{
+		{"openid", model.EndedByCodeReplay, 200, false},
+		{"openid offline_access", model.EndedByCodeReplay, 200, true},
+		{"openid", model.EndedByLogout, 400, false},
+		{"openid offline_access", model.EndedByLogout, 400, false},
+	} {
+		code := b.get(auth("scope", tt.scope)).code()
+		key := store.SessionKey{Shard: model.ShardOf(u.ID), SessionID: sid, ClientNum: shop(t, s).Client("app").Num}
+		err := s.Store.Write(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.EndClientSession(key, model.Ending{At: s.Clock.Now().Unix(), Reason: tt.reason})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := b.redeem(code)
+		if a.Status != tt.status || a.Status == 200 && b.refreshes(a) != tt.lives {
+			t.Errorf("%s, ended by %s: %+v", tt.scope, tt.reason, a)
+		}
+	}
+}
+
 func TestMixUp_EveryAnswerNamesTheIssuer(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, "")
@@ -706,6 +740,37 @@ func TestLogoutMeanwhile_IsNotUndone(t *testing.T) {
 	p := b.submit(consent, "accept", "yes")
 	p.none()
 	p.says(200, "kc-form-login")
+}
+
+// TestAnotherUser_GetsASessionOfHisOwn: whoever gives a password at a page of a
+// login that goes on from somebody else's session does not get into that.
+func TestAnotherUser_GetsASessionOfHisOwn(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, "")
+	b := newBrowser(t, s)
+	sid := claim(t, b.redeem(b.login("alice").code()).Access, "sid")
+	asks := b.get(auth("client_id", "asks", "redirect_uri", "http://asks.example/cb"))
+	asks.says(200, "alice")
+	action, _ := asks.form()
+	p := b.post(strings.Replace(action, "/consent?", "/authenticate?", 1), url.Values{"username": {"bob"}, "password": {"pw"}})
+	p.says(200, "bob")
+	a := b.redeem(b.submit(p, "accept", "yes").code(), "client_id", "asks", "redirect_uri", "http://asks.example/cb")
+	if claim(t, a.Access, "sub") != user(t, s, "bob").ID || claim(t, a.Access, "sid") == sid {
+		t.Errorf("bob's token: sub %s, sid %s", claim(t, a.Access, "sub"), claim(t, a.Access, "sid"))
+	}
+}
+
+// TestPlainHTTP_ShowsNoForm where the realm asks for TLS.
+func TestPlainHTTP_ShowsNoForm(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, "")
+	b := newBrowser(t, s)
+	first := b.get(auth())
+	admin(t, s).do(http.MethodPut, "/admin/realms/shop", `{"sslRequired":"all"}`, 204)
+	b.get(auth()).says(400, "HTTPS required")
+	p := b.submit(first, "username", "alice", "password", "pw")
+	p.says(400, "HTTPS required")
+	p.none()
 }
 
 func TestUnsupportedAction_StopsTheLogin(t *testing.T) {

@@ -235,7 +235,7 @@ func TestUsers_CannotBeToldApart(t *testing.T) {
 				if settings != "" {
 					want = 2 // and the count
 				}
-				h, c := s.Realms.Hasher.Computed()-hashes, int64(s.Store.Stats().Commits-commits)
+				h, c := s.Realms.Hasher.Computed()-hashes, s.Store.Stats().Commits-commits
 				if h != 1 || c != want {
 					t.Errorf("%s at the %s: %d hashes and %d commits, want 1 and %d", tt.name, door, h, c, want)
 				}
