@@ -33,6 +33,7 @@ const (
 	onGroup             = "GROUP"
 	onMembership        = "GROUP_MEMBERSHIP"
 	onComponent         = "COMPONENT"
+	onLoginFailure      = "USER_LOGIN_FAILURE"
 )
 
 // deed is what an admin event tells.

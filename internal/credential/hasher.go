@@ -8,6 +8,7 @@ import (
 	"io"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/latchkey-id/latchkey/internal/model"
 )
@@ -24,9 +25,14 @@ type Hasher struct {
 	// at the first use.
 	Workers int
 
-	once  sync.Once
-	slots chan struct{}
+	once     sync.Once
+	slots    chan struct{}
+	computed atomic.Int64
 }
+
+// Computed tells how many hashes were computed since the start: of two logins
+// that must not be told apart, each costs the same number.
+func (h *Hasher) Computed() int64 { return h.computed.Load() }
 
 // NewHasher makes a Hasher that runs so many hashes at once; 0 means one per
 // CPU.
@@ -55,6 +61,7 @@ func (h *Hasher) acquire(ctx context.Context) error {
 // now; collecting them at once, a tenth of what the hash cost, keeps a burst of
 // logins from growing the process and lets the collector run seldom otherwise.
 func (h *Hasher) release(p params) {
+	h.computed.Add(1)
 	if p.memory > 0 {
 		runtime.GC()
 	}

@@ -111,6 +111,13 @@ func NewPassword(doc []byte) (*CredentialInput, error) {
 	return out, f.fault()
 }
 
+// Enables tells whether the body of PUT /users/{id} says enabled: true.
+func Enables(doc []byte) bool {
+	f, u := body(doc), &model.User{}
+	apply(f, userMembers, u)
+	return u.Enabled
+}
+
 // CheckUsernameChange refuses a new username where the realm does not let them
 // change.
 //

@@ -19,9 +19,9 @@ func (v *visit) showAction(action string) error {
 	form := v.formTo("required-action", action)
 	switch action {
 	case session.ActionUpdatePassword:
-		return v.page(http.StatusOK, ui.UpdatePassword{Form: form, Username: v.user.Username, Temporary: true})
+		return v.page(http.StatusOK, v.passwordPage())
 	case session.ActionUpdateProfile, session.ActionVerifyProfile:
-		return v.page(http.StatusOK, v.profilePage(form, v.user))
+		return v.page(http.StatusOK, v.profilePage(form, v.user, action))
 	}
 	return v.page(http.StatusBadRequest, ui.Error{Message: ui.Msg(ui.MsgUnsupportedAction, action), BackURL: v.home()})
 }
@@ -34,6 +34,9 @@ func (v *visit) requiredAction() error {
 		return err
 	case step != session.StepAction:
 		return v.show(ui.Message{})
+	case v.cancels(action):
+		v.p.Action = model.ActionCancelled
+		return v.proceed()
 	case action == session.ActionUpdatePassword:
 		return v.updatePassword()
 	case action == session.ActionUpdateProfile, action == session.ActionVerifyProfile:
@@ -42,13 +45,30 @@ func (v *visit) requiredAction() error {
 	return v.showAction(action)
 }
 
+// cancels tells whether the person gave up an action that the application
+// started and nobody demands.
+func (v *visit) cancels(action string) bool {
+	_, cancel := v.form.Lookup("cancel-aia")
+	return cancel && v.started(action)
+}
+
+func (v *visit) started(action string) bool {
+	return action == v.p.Request.Action && !session.Required(v.snap.Config, v.user, action)
+}
+
+func (v *visit) passwordPage() ui.UpdatePassword {
+	const action = session.ActionUpdatePassword
+	started := v.started(action)
+	return ui.UpdatePassword{
+		Form: v.formTo("required-action", action), Username: v.user.Username, Temporary: !started, CanCancel: started,
+		LogoutSessions: v.form.Get("logout-sessions") == "on",
+	}
+}
+
 // updatePassword takes a new password, and ends all other sessions of the
 // person if asked to, offline ones too.
 func (v *visit) updatePassword() error {
-	page := ui.UpdatePassword{
-		Form: v.formTo("required-action", session.ActionUpdatePassword), Username: v.user.Username, Temporary: true,
-		LogoutSessions: v.form.Get("logout-sessions") == "on",
-	}
+	page := v.passwordPage()
 	password := v.form.Get("password-new")
 	switch {
 	case password == "":
@@ -58,7 +78,7 @@ func (v *visit) updatePassword() error {
 		page.ConfirmError = ui.Msg(ui.MsgPasswordsDiffer)
 		return v.page(http.StatusOK, page)
 	}
-	err := v.d.Realms.SetPassword(v.ctx, v.snap.Realm.Name, v.user.ID, password, false, v.record("UPDATE_PASSWORD"))
+	err := v.d.Realms.SetPassword(v.ctx, v.snap.Realm.Name, v.user.ID, password, false, v.passwordEvents())
 	var violation *credential.ViolationError
 	if errors.As(err, &violation) {
 		page.NewError = ui.Message{Key: violation.Key, Args: violation.Args}
@@ -68,20 +88,35 @@ func (v *visit) updatePassword() error {
 		return err
 	}
 	if page.LogoutSessions {
-		_, err := v.d.Sessions.EndAllOfUser(v.ctx, v.snap.Realm.Num, v.user.ID, true, true, model.EndedByUserLogout, v.user.ID, nil)
-		if err != nil {
+		if err := v.d.Sessions.EndOthersOfUser(v.ctx, v.snap.Config, v.user.ID, v.p.SSO); err != nil {
 			return err
 		}
-		v.p.SSO, v.p.SSOTime = "", 0 // it ended with the others
-		if v.p.AuthTime == 0 {
-			v.p.AuthTime = v.now // a password was given just now
-		}
 	}
-	return v.acted()
+	return v.acted(session.ActionUpdatePassword)
+}
+
+// passwordEvents are the events of a new password: Keycloak's old one and its
+// successor.
+func (v *visit) passwordEvents() func(tx *store.Tx) error {
+	old, next := v.record("UPDATE_PASSWORD"), v.record("UPDATE_CREDENTIAL")
+	return func(tx *store.Tx) error {
+		for _, rec := range []func(tx *store.Tx) error{old, next} {
+			if rec == nil {
+				continue
+			}
+			if err := rec(tx); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 }
 
 // acted goes on after an action: the user has changed.
-func (v *visit) acted() (err error) {
+func (v *visit) acted(action string) (err error) {
+	if action == v.p.Request.Action {
+		v.p.Action = model.ActionDone
+	}
 	if v.user, err = v.d.Realms.User(v.ctx, v.snap, v.user.ID); err != nil {
 		return err
 	}
@@ -94,13 +129,17 @@ func (v *visit) record(kind string) func(tx *store.Tx) error {
 		return nil
 	}
 	e := v.event(kind)
+	if kind == "UPDATE_PASSWORD" || kind == "UPDATE_CREDENTIAL" {
+		e.Details["credential_type"] = credential.TypePassword
+	}
 	return func(tx *store.Tx) error { return tx.InsertEvent(e) }
 }
 
-func (v *visit) profilePage(form ui.Form, u *model.User) ui.UpdateProfile {
+func (v *visit) profilePage(form ui.Form, u *model.User, action string) ui.UpdateProfile {
 	r := v.snap.Realm
 	return ui.UpdateProfile{
 		Form:      form,
+		CanCancel: v.started(action),
 		Username:  ui.ProfileField{Value: u.Username, ReadOnly: !r.EditUsernameAllowed, Required: true},
 		Email:     ui.ProfileField{Value: u.Email, Required: true},
 		FirstName: ui.ProfileField{Value: u.FirstName, Required: true},
@@ -115,7 +154,7 @@ func (v *visit) updateProfile(action string) error {
 	if name := strings.ToLower(strings.TrimSpace(v.form.Get("username"))); v.snap.Realm.EditUsernameAllowed && name != "" {
 		next.Username = name
 	}
-	page := v.profilePage(v.formTo("required-action", action), &next)
+	page := v.profilePage(v.formTo("required-action", action), &next, action)
 	if faultIn(&page) {
 		return v.page(http.StatusOK, page)
 	}
@@ -139,7 +178,7 @@ func (v *visit) updateProfile(action string) error {
 	if err != nil {
 		return err
 	}
-	return v.acted()
+	return v.acted(action)
 }
 
 // nameMax is the longest name Keycloak's default user profile takes.

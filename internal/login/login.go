@@ -54,6 +54,7 @@ func (d *Pages) Routes(mux *web.Mux) {
 	mux.Handle("POST "+actions+"/authenticate", d.step((*visit).authenticate))
 	mux.Handle("GET "+actions+"/required-action", d.current)
 	mux.Handle("POST "+actions+"/required-action", d.step((*visit).requiredAction))
+	mux.Handle("GET "+actions+"/consent", d.current)
 	mux.Handle("POST "+actions+"/consent", d.step((*visit).consent))
 	mux.Handle("GET "+actions+"/restart", d.restart)
 	mux.Handle("GET /realms/{realm}/device", d.deviceEntry)
@@ -87,7 +88,7 @@ func (d *Pages) at(w http.ResponseWriter, r *http.Request, snap *realm.Snapshot)
 	}
 	v := &visit{d: d, ctx: r.Context(), w: w, r: r, base: base, now: d.Now().Unix(), snap: snap, query: r.URL.Query()}
 	if v.snap == nil {
-		v.snap, err = d.Realms.Snapshot(v.ctx, r.PathValue("realm"))
+		v.snap, err = d.Realms.Find(v.ctx, r.PathValue("realm"))
 		if errors.Is(err, realm.ErrUnknownRealm) {
 			return nil, web.AdminError(http.StatusNotFound, "Realm does not exist")
 		} else if err != nil {
@@ -99,28 +100,35 @@ func (d *Pages) at(w http.ResponseWriter, r *http.Request, snap *realm.Snapshot)
 }
 
 // open finds the login a page's address names; done tells that the request has
-// been answered, because there is none.
+// been answered, because there is none or it may not go on.
 func (d *Pages) open(w http.ResponseWriter, r *http.Request) (v *visit, done bool, err error) {
 	if v, err = d.at(w, r, nil); err != nil {
 		return nil, false, err
 	}
+	switch {
+	case !v.snap.Realm.Enabled:
+		return v, true, v.refuse(ui.Msg(ui.MsgRealmNotEnabled))
+	case web.PlainHTTP(r, v.base, v.snap.Realm.SSLRequired):
+		return v, true, v.refuse(ui.Msg(ui.MsgHTTPSRequired))
+	}
 	browser := v.jar.Get(web.CookieBrowser)
-	v.p, err = d.Sessions.Progress(v.ctx, v.snap.Realm.Num, browser, v.query.Get("tab_id"), v.now)
+	p, err := d.Sessions.Progress(v.ctx, v.snap.Realm.Num, browser, v.query.Get("tab_id"), v.now)
 	v.client = v.snap.Client(v.query.Get("client_id"))
 	switch {
 	case errors.Is(err, session.ErrFinished):
+		v.client = v.snap.Client(p.Request.ClientID) // not the one the address names
 		return v, true, v.finished()
 	case errors.Is(err, store.ErrNotFound) && browser == "":
-		return v, true, v.page(http.StatusBadRequest, ui.Error{Message: ui.Msg(ui.MsgCookieNotFound), BackURL: v.home()})
+		return v, true, v.refuse(ui.Msg(ui.MsgCookieNotFound))
 	case errors.Is(err, store.ErrNotFound):
-		return v, true, v.page(http.StatusBadRequest, ui.Error{Message: ui.Msg(ui.MsgExpiredCode), BackURL: v.home()})
+		return v, true, v.refuse(ui.Msg(ui.MsgExpiredCode))
 	case err != nil:
 		return nil, false, err
+	case !v.proves(p):
+		return v, true, v.refuse(ui.Msg(ui.MsgExpiredCode))
 	}
-	if err := v.load(); err != nil {
-		return nil, false, err
-	}
-	done, err = v.clientGone()
+	v.p = p
+	done, err = v.load()
 	return v, done, err
 }
 
@@ -137,13 +145,48 @@ func (v *visit) clientGone() (bool, error) {
 	return true, v.page(http.StatusBadRequest, ui.Error{Message: ui.Msg(ui.MsgLoginRequesterNotEnabled)})
 }
 
-// load reads what the login is about.
-func (v *visit) load() (err error) {
+// refuse answers with an error page that leads back to the client.
+func (v *visit) refuse(m ui.Message) error {
+	return v.page(http.StatusBadRequest, ui.Error{Message: m, BackURL: v.home()})
+}
+
+// load reads what the login is about, as it is now. done tells that the request
+// has been answered: client or user were disabled or deleted on the way.
+func (v *visit) load() (done bool, err error) {
 	v.client = v.snap.Client(v.p.Request.ClientID)
-	if v.p.UserID != "" {
-		v.user, err = v.d.Realms.User(v.ctx, v.snap, v.p.UserID)
+	switch {
+	case v.client == nil:
+		return true, v.refuse(ui.Msg(ui.MsgClientNotFound))
+	case !v.client.Enabled:
+		return true, v.refuse(ui.Msg(ui.MsgLoginRequesterNotEnabled))
 	}
-	return err
+	if err := v.checkSSO(); err != nil || v.p.UserID == "" {
+		return false, err
+	}
+	v.user, err = v.d.Realms.User(v.ctx, v.snap, v.p.UserID)
+	switch {
+	case errors.Is(err, realm.ErrUnknown), err == nil && !v.user.Enabled:
+		v.user = nil
+		return true, v.refuse(ui.Msg(ui.MsgAccountDisabled))
+	}
+	return false, err
+}
+
+// checkSSO forgets the earlier login this one goes on from when that has ended:
+// a logout must not be undone by a page that was open.
+func (v *visit) checkSSO() error {
+	p := v.p
+	if p.SSO == "" {
+		return nil
+	}
+	_, err := v.d.Sessions.SSO(v.ctx, v.snap.Config, p.SSO, p.UserID, max(p.SSOTime, p.AuthTime, p.Started))
+	if !errors.Is(err, model.ErrSessionGone) {
+		return err
+	}
+	if p.SSO, p.SSOTime, p.Again = "", 0, false; p.AuthTime == 0 {
+		p.UserID, p.Consents = "", false
+	}
+	return nil
 }
 
 // finished is shown to a browser that went back to a login that is over.
@@ -162,26 +205,37 @@ func (v *visit) home() string {
 	return v.client.HomeURL()
 }
 
-// step wraps the handler of a form: a form of an earlier page of the same login
-// changes nothing and shows where the login is now.
+// step wraps the handler of a form: a form of an earlier page of the same login,
+// or one that another site sent, changes nothing and shows where the login is
+// now.
 func (d *Pages) step(handle func(v *visit) error) web.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		v, done, err := d.open(w, r)
 		if err != nil || done {
 			return err
 		}
-		if v.form, err = web.ParseForm(r); err != nil {
+		if v.form, err = web.ParseForm(r); err != nil && !errors.Is(err, web.ErrDuplicated) {
 			return err
 		}
-		if v.query.Get("session_code") != v.p.Key {
+		if !web.SameText(v.query.Get("session_code"), v.p.Key) || web.FromOtherSite(r) {
+			v.form = web.Form{}
 			return v.show(ui.Message{})
 		}
-		err = handle(v)
-		if errors.Is(err, store.ErrStale) { // the same form was sent twice
-			return v.finished()
-		}
+		return v.settled(handle(v))
+	}
+}
+
+// settled shows where the login is when the same form was sent twice and the
+// other one won.
+func (v *visit) settled(err error) error {
+	if !errors.Is(err, store.ErrStale) {
 		return err
 	}
+	now, done, err := v.d.open(v.w, v.r)
+	if err != nil || done {
+		return err
+	}
+	return now.show(ui.Message{})
 }
 
 // current shows the page the login is at.
@@ -190,7 +244,7 @@ func (d *Pages) current(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || done {
 		return err
 	}
-	return v.show(ui.Message{})
+	return v.settled(v.show(ui.Message{}))
 }
 
 // restart forgets who was logging in.
@@ -201,7 +255,7 @@ func (d *Pages) restart(w http.ResponseWriter, r *http.Request) error {
 	}
 	v.p.UserID, v.p.AuthTime, v.p.SSO, v.p.SSOTime, v.p.Again, v.p.Consents, v.user = "", 0, "", 0, false, false, nil
 	if err := d.Sessions.Advance(v.ctx, v.p, nil); err != nil {
-		return err
+		return v.settled(err)
 	}
 	return v.show(ui.Message{})
 }
@@ -213,7 +267,7 @@ func (d *Pages) Show(w http.ResponseWriter, r *http.Request, snap *realm.Snapsho
 		return err
 	}
 	v.p = p
-	if err := v.load(); err != nil {
+	if done, err := v.load(); err != nil || done {
 		return err
 	}
 	return v.show(ui.Message{})
@@ -227,6 +281,9 @@ func (v *visit) proceed() error {
 	}
 	if step == session.StepDone {
 		return v.d.Complete(v.w, v.r, v.snap, v.p)
+	}
+	if err := v.prove(); err != nil {
+		return err
 	}
 	if err := v.d.Sessions.Advance(v.ctx, v.p, nil); err != nil {
 		return err

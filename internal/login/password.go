@@ -5,6 +5,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/credential"
 	"github.com/latchkey-id/latchkey/internal/model"
+	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/token"
 	"github.com/latchkey-id/latchkey/internal/ui"
@@ -18,14 +19,17 @@ func (v *visit) authenticate() error {
 	if v.p.Again && v.user != nil {
 		name = v.user.Username // what comes back in the form is not to be trusted
 	}
-	u, ok, err := v.d.Realms.VerifyPassword(v.ctx, v.snap, name, v.form.Get("password"))
+	verdict, err := v.d.Realms.VerifyPassword(v.ctx, v.snap, realm.Attempt{
+		Login: name, Password: v.form.Get("password"), IP: web.ClientIP(v.r), ClientID: v.p.Request.ClientID,
+	})
+	u := verdict.User
 	switch {
 	case errors.Is(err, credential.ErrBusy), errors.Is(err, store.ErrBusy), errors.Is(err, store.ErrUnknown):
 		return web.Overloaded(err)
 	case err != nil:
 		return err
-	case !ok:
-		v.failed("invalid_user_credentials", u, name)
+	case !verdict.OK:
+		v.failed(verdict.Cause, u, name)
 		v.user = nil
 		if v.p.Again {
 			v.user = u
@@ -34,6 +38,9 @@ func (v *visit) authenticate() error {
 	case !u.Enabled:
 		v.failed("user_disabled", u, name)
 		return v.showPassword(ui.Msg(ui.MsgAccountDisabled))
+	}
+	if v.p.UserID != u.ID { // the session of somebody else does not go on
+		v.p.SSO, v.p.SSOTime, v.p.Consents = "", 0, false
 	}
 	v.user, v.p.UserID, v.p.AuthTime = u, u.ID, v.now
 	v.p.Remember = v.snap.Realm.RememberMe && v.form.Get("rememberMe") == "on" || v.p.Again && v.p.Remember
@@ -63,8 +70,6 @@ func (v *visit) failed(code string, u *model.User, name string) {
 	e.Details["username"] = name
 	if u != nil {
 		e.UserID = u.ID
-	} else if code == "invalid_user_credentials" {
-		e.Error = "user_not_found"
 	}
 	if err := v.d.Store.Write(v.ctx, func(tx *store.Tx) error { return tx.InsertEvent(e) }); err != nil {
 		web.Log(v.ctx).Set("event_lost", err.Error())
@@ -81,8 +86,12 @@ func (v *visit) event(kind string) *model.Event {
 	if v.p.Request.RedirectURI != "" {
 		e.Details["redirect_uri"] = v.p.Request.RedirectURI
 	}
+	if v.p.Request.Action != "" {
+		e.Details["custom_required_action"] = v.p.Request.Action
+	}
 	if v.user != nil {
 		e.UserID = v.user.ID
+		e.Details["username"] = v.user.Username
 	}
 	return e
 }

@@ -6,6 +6,13 @@ import (
 	"unicode/utf8"
 )
 
+// How an action that the application started ended (kc_action_status).
+const (
+	ActionDone      = "success"
+	ActionCancelled = "cancelled"
+	ActionFailed    = "error" // nothing here does it
+)
+
 // AuthorizationAnswer is what goes back to the client, an error or not.
 type AuthorizationAnswer struct {
 	Error, Description string // the rest is left out with an error
@@ -38,6 +45,9 @@ func (a *AuthorizationRequest) Answer(c *Client, issuer string, ans Authorizatio
 	}
 	if ans.Error != "" {
 		return out
+	}
+	if ans.ActionStatus != "" && ans.ActionStatus != ActionFailed {
+		out.add("kc_action", a.Action)
 	}
 	out.add("kc_action_status", ans.ActionStatus)
 	out.add("code", ans.Code)

@@ -66,7 +66,7 @@ func (q *request) loginOf(code *session.Code) (*model.SessionRow, error) {
 		return nil, invalidGrant("User session not found")
 	case err != nil:
 		return nil, q.wire(err, false)
-	case !row.UserSessionLive, !row.Session.Live():
+	case !row.UserSessionLive, !row.Session.Live() && !replayed(&row.Session):
 		return nil, invalidGrant("Session not active")
 	case !row.User.Enabled:
 		return nil, invalidGrant("User disabled")
@@ -75,6 +75,13 @@ func (q *request) loginOf(code *session.Code) (*model.SessionRow, error) {
 		return nil, invalidGrant("Session not active")
 	}
 	return row, nil
+}
+
+// replayed tells that a second use of a code ended the session. It may have
+// overtaken the first, which is served all the same: of uses at once one wins,
+// and what it gets of the online session is dead, as had it come after.
+func replayed(cs *model.ClientSession) bool {
+	return cs.Ended != nil && cs.Ended.Reason == model.EndedByCodeReplay
 }
 
 // redeem mints the tokens of a code or a device code. With offline_access they

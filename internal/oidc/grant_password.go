@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/latchkey-id/latchkey/internal/model"
+	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/session"
 	"github.com/latchkey-id/latchkey/internal/token"
 	"github.com/latchkey-id/latchkey/internal/web"
@@ -76,17 +77,21 @@ func (q *request) fullySetUp(u *model.User) bool {
 
 // verifyPassword finds the user and checks the password.
 func (q *request) verifyPassword(login, password string) (*model.User, error) {
-	u, ok, err := q.e.Realms.VerifyPassword(q.ctx, q.snap, login, password)
-	switch {
-	case err != nil:
+	v, err := q.e.Realms.VerifyPassword(q.ctx, q.snap, realm.Attempt{Login: login, Password: password, IP: q.ip, ClientID: q.client.ClientID})
+	if err != nil {
 		return nil, err
-	case !ok && u != nil:
-		q.event.e.UserID = u.ID
-		fallthrough
-	case !ok:
-		return nil, invalidGrant("Invalid user credentials")
 	}
-	return u, nil
+	if v.OK {
+		return v.User, nil
+	}
+	q.event.cause = v.Cause
+	if v.User != nil {
+		q.event.e.UserID = v.User.ID
+		if !v.User.Enabled {
+			q.event.cause = realm.CausePermanently // the event alone tells; measured
+		}
+	}
+	return nil, invalidGrant("Invalid user credentials")
 }
 
 func sessionStart(is *issue, ip string) session.StartInput {

@@ -3,7 +3,6 @@ package oidc
 import (
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/web"
 )
@@ -73,11 +72,9 @@ func (q *request) enabled() error {
 	return nil
 }
 
-// checkTLS refuses plain HTTP as the realm's sslRequired says. A public URL
-// with https means that a proxy in front speaks it.
+// checkTLS refuses plain HTTP as the realm's sslRequired says.
 func (q *request) checkTLS() error {
-	required := q.snap.Realm.SSLRequired
-	if required == "none" || strings.HasPrefix(q.base, "https://") || web.Secure(q.r) || required != "all" && web.Local(q.ip) {
+	if !web.PlainHTTP(q.r, q.base, q.snap.Realm.SSLRequired) {
 		return nil
 	}
 	return web.OAuthError(http.StatusForbidden, "invalid_request", "HTTPS required")

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/credential"
 	"github.com/latchkey-id/latchkey/internal/keycloak"
@@ -140,32 +139,6 @@ func (s *Service) passwordCredential(ctx context.Context, cfg *model.Config, pas
 		ID: s.newID(), Type: "password", CreatedMS: s.Now().UnixMilli(), Priority: 10,
 		SecretData: secret, CredentialData: data,
 	}, nil
-}
-
-// VerifyPassword finds a user by username, or e-mail where the realm allows it,
-// and checks the password. Nobody of that name, no password, a service account
-// and a wrong password take the same time; u is nil for the first three. A hash
-// under another policy than the realm's is renewed.
-//
-// Errors: credential.ErrBusy and those of the store.
-func (s *Service) VerifyPassword(ctx context.Context, snap *Snapshot, login, password string) (u *model.User, ok bool, err error) {
-	policy := s.PasswordPolicy(snap)
-	u, creds, err := s.Store.UserAndPassword(ctx, snap.Realm.Num, strings.ToLower(login), snap.Realm.LoginWithEmailAllowed)
-	if errors.Is(err, store.ErrNotFound) || err == nil && (len(creds) == 0 || u.ServiceClientID != "") {
-		return nil, false, s.Hasher.VerifyNothingUnder(ctx, password, policy)
-	} else if err != nil {
-		return nil, false, err
-	}
-	ok, rehash, err := s.Hasher.Verify(ctx, creds[0], password, policy)
-	if err != nil {
-		return nil, false, err
-	}
-	if ok && rehash {
-		if err := s.Rehash(ctx, snap, u.ID, creds[0], password); err != nil {
-			s.Log.Warn("a password's hash could not be renewed", "user", u.ID, "err", err)
-		}
-	}
-	return u, ok, nil
 }
 
 // Rehash stores a password again under the realm's policy after a login that

@@ -88,13 +88,20 @@ func (s *Service) newUser(ctx context.Context, cfg *model.Config, doc *keycloak.
 	return n, nil
 }
 
-// UpdateUser applies a partial UserRepresentation, its password included.
+// UpdateUser applies a partial UserRepresentation, its password included. One
+// that says enabled ends a lockout of brute force protection.
 //
 // Errors: ErrUnknown, keycloak.DocumentError, store.ConflictError,
 // credential.ViolationError, credential.ErrBusy.
 func (s *Service) UpdateUser(ctx context.Context, name, id string, body []byte, rec Record) error {
 	var creds []model.Credential // nil: the password stays
+	var free func(tx *store.Tx) error
 	return s.ChangeUser(ctx, name, id, func(tx *store.Tx) error {
+		if free != nil {
+			if err := free(tx); err != nil {
+				return err
+			}
+		}
 		if creds != nil {
 			if err := tx.SetCredentials(id, creds); err != nil {
 				return err
@@ -116,6 +123,10 @@ func (s *Service) UpdateUser(ctx context.Context, name, id string, body []byte, 
 			}
 		}
 		*u = *next
+		if keycloak.Enables(body) { // ends a lockout, as in Keycloak; a new password does not
+			delete(u.Attributes, model.DisabledReason)
+			free = func(tx *store.Tx) error { return tx.ClearLoginFailures(u.RealmNum, u.ID) }
+		}
 		in, err := keycloak.NewPassword(body)
 		if err != nil || in == nil {
 			return err

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/model"
+	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/server/servertest"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
@@ -286,11 +287,11 @@ func aliceOf(t *testing.T, s *servertest.Server) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u, ok, err := s.Realms.VerifyPassword(t.Context(), snap, "alice", "pw")
-	if err != nil || !ok {
+	v, err := s.Realms.VerifyPassword(t.Context(), snap, realm.Attempt{Login: "alice", Password: "pw"})
+	if err != nil || !v.OK {
 		t.Fatal("alice: ", err)
 	}
-	return u.ID
+	return v.User.ID
 }
 
 func TestDevice_CodesOfOthers(t *testing.T) {

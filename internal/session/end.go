@@ -89,6 +89,31 @@ func (s *Service) EndAllOfUser(ctx context.Context, realm int64, userID string, 
 	return n, nil
 }
 
+// EndOthersOfUser ends all sessions of a user but the one of id keep, online and
+// offline: what "sign out from other devices" does. With keep "" all end by one
+// row, else one by one.
+func (s *Service) EndOthersOfUser(ctx context.Context, cfg *model.Config, userID, keep string) error {
+	if keep == "" {
+		_, err := s.EndAllOfUser(ctx, cfg.Realm.Num, userID, true, true, model.EndedByUserLogout, userID, nil)
+		return err
+	}
+	for _, offline := range []bool{false, true} {
+		views, err := s.OfUser(ctx, cfg, userID, offline)
+		if err != nil {
+			return err
+		}
+		for _, v := range views {
+			if v.SessionID == keep {
+				continue
+			}
+			if _, err := s.EndUserSession(ctx, model.ShardOf(userID), v.SessionID, offline, model.EndedByUserLogout, userID, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // EndOfflineOfUserClient ends every offline session share of one client of a
 // user, as when its consent is taken back.
 func (s *Service) EndOfflineOfUserClient(ctx context.Context, cfg *model.Config, c *model.Client, userID, reason, by string) (n int, err error) {

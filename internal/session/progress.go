@@ -21,7 +21,9 @@ import (
 type Progress struct {
 	Tab     string                     `json:"-"` // handle; in the pages' addresses
 	Browser string                     `json:"browser"`
-	Key     string                     `json:"key"` // of the page that was shown last; a form must bring it back
+	Key     string                     `json:"key"`               // of the page that was shown last; a form must bring it back
+	Proof   string                     `json:"proof,omitempty"`   // held by the browser that gave the password; "" before
+	Started int64                      `json:"started,omitempty"` // Unix seconds
 	Request model.AuthorizationRequest `json:"request"`
 	Pushed  string                     `json:"pushed,omitempty"` // handle of the pushed request it began with
 	Device  string                     `json:"device,omitempty"` // user code, for a device
@@ -33,6 +35,7 @@ type Progress struct {
 	Again    bool   `json:"again,omitempty"`    // its password is asked for again
 	Remember bool   `json:"remember,omitempty"`
 	Consents bool   `json:"consents,omitempty"` // consent was given on the way
+	Action   string `json:"action,omitempty"`   // how the action the application started ended: model.ActionDone …; "" while it has not
 
 	pending *store.Pending
 }
@@ -52,6 +55,7 @@ func (s *Service) Begin(ctx context.Context, realm int64, p *Progress, now, life
 	if p.Key, err = s.handle(""); err != nil {
 		return err
 	}
+	p.Started = now
 	doc, err := json.Marshal(p)
 	if err != nil {
 		return fmt.Errorf("login: %w", err)

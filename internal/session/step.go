@@ -34,6 +34,9 @@ func (s *Service) Next(ctx context.Context, cfg *model.Config, c *model.Client, 
 	if action = nextAction(cfg, u); action != "" {
 		return StepAction, action, nil, nil
 	}
+	if Starts(p.Request.Action) && p.Action == "" {
+		return StepAction, p.Request.Action, nil, nil
+	}
 	again := p.Request.Prompts("consent")
 	if p.Consents || !c.ConsentRequired && p.Device == "" {
 		return StepDone, "", nil, nil
@@ -43,6 +46,16 @@ func (s *Service) Next(ctx context.Context, cfg *model.Config, c *model.Client, 
 		return StepDone, "", nil, err
 	}
 	return StepConsent, "", missing, nil
+}
+
+// Starts tells whether an application may start an action (kc_action).
+func Starts(action string) bool {
+	return action == ActionUpdatePassword || action == ActionUpdateProfile
+}
+
+// Required tells whether the user must do an action, whoever started it.
+func Required(cfg *model.Config, u *model.User, action string) bool {
+	return slices.Contains(u.RequiredActions, action) || nextAction(cfg, u) == action
 }
 
 // nextAction is the first required action of a user, "" for none. One that no

@@ -67,6 +67,9 @@ var (
 	qExpiredPending = stmt("expired pending", `delete from pending where (sk, id) in
  (select p.sk, p.id from pending p where p.die_slot < $1 limit $2) `+allShards)
 
+	qFailuresOfRealm = stmt("clear realm's login failures", `delete from login_failure where (sk, user_id) in
+ (select f.sk, f.user_id from login_failure f where f.realm = $1 limit $2) `+allShards)
+
 	qOldEvents = stmt("old events", `delete from event where (sk, id) in
  (select e.sk, e.id from event e where e.realm = $1 and e.time_ms < $2 limit $3) `+allShards)
 

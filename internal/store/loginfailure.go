@@ -7,19 +7,6 @@ import (
 	"github.com/latchkey-id/latchkey/internal/model"
 )
 
-// LoginFailures are a user's wrong passwords since the last right one. The zero
-// value, with UserID and RealmNum, stands for none.
-type LoginFailures struct {
-	UserID   string
-	RealmNum int64
-	Failures int
-	Lockouts int    // how often Until was set since
-	LastMS   int64  // Unix milliseconds of the last one
-	Until    int64  // Unix seconds: no login before
-	IP       string // of the last one
-	Version  int64  // 0: not stored
-}
-
 var (
 	qFailures      = stmt("login failures", `select failures, lockouts, last, until, ip, version from login_failure where sk = $1 and user_id = $2 and realm = $3`)
 	qFailureInsert = stmt("insert login failures", `insert into login_failure (sk, user_id, realm, failures, lockouts, last, until, ip, version)
@@ -27,11 +14,12 @@ var (
 	qFailureUpdate = stmt("update login failures", `update login_failure set failures = $1, lockouts = $2, last = $3, until = $4, ip = $5, version = version + 1
  where sk = $6 and user_id = $7 and version = $8`)
 	qFailureDelete = stmt("delete login failures", `delete from login_failure where sk = $1 and user_id = $2`)
+	qFailureClear  = stmt("clear login failures", `delete from login_failure where sk = $1 and user_id = $2 and realm = $3`)
 )
 
 // LoginFailures reads those of a user; none are no error.
-func (s *Store) LoginFailures(ctx context.Context, realm int64, userID string) (*LoginFailures, error) {
-	f := &LoginFailures{UserID: userID, RealmNum: realm}
+func (s *Store) LoginFailures(ctx context.Context, realm int64, userID string) (*model.LoginFailures, error) {
+	f := &model.LoginFailures{UserID: userID, RealmNum: realm}
 	err := s.read(ctx, func(c *conn) error {
 		_, err := c.on(qFailures).int(model.ShardOf(userID)).id(userID).int(realm).first(func(u *cursor) error {
 			f.Failures, f.Lockouts, f.LastMS, f.Until, f.IP, f.Version = int(u.rInt()), int(u.rInt()), u.rInt(), u.rInt(), u.rText(), u.rInt()
@@ -44,7 +32,7 @@ func (s *Store) LoginFailures(ctx context.Context, realm int64, userID string) (
 
 // PutLoginFailures stores f over what was read at f.Version. ErrStale when
 // another failure came first: read again, and count again.
-func (tx *Tx) PutLoginFailures(f *LoginFailures) error {
+func (tx *Tx) PutLoginFailures(f *model.LoginFailures) error {
 	sk := model.ShardOf(f.UserID)
 	var n int
 	var err error
@@ -59,8 +47,14 @@ func (tx *Tx) PutLoginFailures(f *LoginFailures) error {
 	return err
 }
 
-// ClearLoginFailures forgets those of a user.
-func (tx *Tx) ClearLoginFailures(userID string) error {
-	_, err := tx.c.on(qFailureDelete).int(model.ShardOf(userID)).id(userID).exec()
+// ClearLoginFailures forgets those of a user of the realm.
+func (tx *Tx) ClearLoginFailures(realm int64, userID string) error {
+	_, err := tx.c.on(qFailureClear).int(model.ShardOf(userID)).id(userID).int(realm).exec()
 	return err
+}
+
+// ClearRealmFailures forgets those of up to limit users of the realm, and tells
+// of how many.
+func (tx *Tx) ClearRealmFailures(realm int64, limit int) (int, error) {
+	return tx.c.on(qFailuresOfRealm).int(realm).int(int64(limit)).exec()
 }

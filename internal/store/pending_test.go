@@ -109,7 +109,7 @@ func TestLoginFailures_NoneIsLost(t *testing.T) {
 	if err != nil || f.Failures != 0 || f.Version != 0 {
 		t.Fatalf("%+v, %v", f, err)
 	}
-	put := func(f *store.LoginFailures) error {
+	put := func(f *model.LoginFailures) error {
 		return s.Write(t.Context(), func(tx *store.Tx) error { return tx.PutLoginFailures(f) })
 	}
 	late := *f
@@ -133,7 +133,7 @@ func TestLoginFailures_NoneIsLost(t *testing.T) {
 	if other, err := s.LoginFailures(t.Context(), 2, id); err != nil || other.Failures != 0 {
 		t.Errorf("of another realm: %+v, %v", other, err)
 	}
-	write(t, s, func(tx *store.Tx) error { return tx.ClearLoginFailures(id) })
+	write(t, s, func(tx *store.Tx) error { return tx.ClearLoginFailures(1, id) })
 	if got, err := s.LoginFailures(t.Context(), 1, id); err != nil || got.Failures != 0 {
 		t.Errorf("cleared: %+v, %v", got, err)
 	}

@@ -182,7 +182,7 @@ func fillPostgres(t *testing.T, s *Store) {
 			if err := tx.InsertPending(&Pending{Handle: id, Kind: "code", RealmNum: 1, Doc: []byte("{}"), Expires: int64(1_790_000_000 + 900*i)}); err != nil {
 				return err
 			}
-			if err := tx.PutLoginFailures(&LoginFailures{UserID: id, RealmNum: 1, Failures: 1}); err != nil {
+			if err := tx.PutLoginFailures(&model.LoginFailures{UserID: id, RealmNum: 1, Failures: 1}); err != nil {
 				return err
 			}
 			if err := tx.InsertEvent(&model.Event{ID: id, RealmNum: 1, TimeMS: int64(i) * 1000, Type: "LOGIN"}); err != nil {

@@ -157,3 +157,13 @@ func hostOf(addr string) string {
 	}
 	return addr
 }
+
+// PlainHTTP tells whether a request came without the TLS that a realm's
+// sslRequired ("none", "external", "all") asks for. A public base URL with https
+// means that a proxy in front speaks it.
+func PlainHTTP(r *http.Request, base, sslRequired string) bool {
+	if sslRequired == "none" || strings.HasPrefix(base, "https://") || Secure(r) {
+		return false
+	}
+	return sslRequired == "all" || !Local(ClientIP(r))
+}

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"crypto/subtle"
 	"net/http"
 	"net/url"
 	"strings"
@@ -13,6 +14,7 @@ const (
 	CookieSession  = "KEYCLOAK_SESSION"     // digest of the session, read by the session iframe's script
 	CookieBrowser  = "AUTH_SESSION_ID"      // binds logins in progress to this browser
 	CookieRemember = "KEYCLOAK_REMEMBER_ME" // username:… of the last login
+	CookieProof    = "AUTH_STEP_"           // and a login's digest: that this browser gave its password
 )
 
 // CookieJar sets and reads the cookies of a realm in one answer.
@@ -61,4 +63,16 @@ func (j CookieJar) set(c *http.Cookie) {
 		c.SameSite = http.SameSiteLaxMode
 	}
 	http.SetCookie(j.w, c)
+}
+
+// SameText compares secrets in a time that does not tell where they differ.
+func SameText(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+
+// FromOtherSite tells whether a browser says that a page of another origin sent
+// a request (Fetch Metadata, Sec-Fetch-Site). Browsers say so on TLS and
+// loopback alone, so false is no proof; Origin would be none either, because
+// our pages send no referrer and then it is "null".
+func FromOtherSite(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return site == "cross-site" || site == "same-site"
 }
