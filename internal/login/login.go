@@ -116,7 +116,7 @@ func (d *Pages) open(w http.ResponseWriter, r *http.Request) (v *visit, done boo
 	v.client = v.snap.Client(v.query.Get("client_id"))
 	switch {
 	case errors.Is(err, session.ErrFinished):
-		v.client = v.snap.Client(p.Request.ClientID) // not the one the address names
+		v.p, v.client = p, v.snap.Client(p.Request.ClientID) // not the one the address names
 		return v, true, v.finished()
 	case errors.Is(err, store.ErrNotFound) && browser == "":
 		return v, true, v.refuse(ui.Msg(ui.MsgCookieNotFound))
