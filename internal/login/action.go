@@ -68,10 +68,15 @@ func (v *visit) updatePassword() error {
 		return err
 	}
 	if page.LogoutSessions {
-		_, err := v.d.Sessions.EndAllOfUser(v.ctx, v.snap.Realm.Num, v.user.ID, true, true, model.EndedByUserLogout, v.user.ID, nil)
+		parts, err := v.d.Sessions.PartsOfUser(v.ctx, v.snap.Config, v.user.ID)
 		if err != nil {
 			return err
 		}
+		_, err = v.d.Sessions.EndAllOfUser(v.ctx, v.snap.Realm.Num, v.user.ID, true, true, model.EndedByUserLogout, v.user.ID, nil)
+		if err != nil {
+			return err
+		}
+		v.d.Ended(v.ctx, v.snap, v.base+"/realms/"+v.snap.Realm.Name, parts)
 		v.p.SSO, v.p.SSOTime = "", 0 // it ended with the others
 		if v.p.AuthTime == 0 {
 			v.p.AuthTime = v.now // a password was given just now

@@ -40,6 +40,9 @@ type Pages struct {
 	// Complete answers who asked for the login, once nothing is missing; Deny
 	// when the person refused.
 	Complete, Deny func(w http.ResponseWriter, r *http.Request, snap *realm.Snapshot, p *session.Progress) error
+
+	// Ended tells clients that their sessions have ended.
+	Ended func(ctx context.Context, snap *realm.Snapshot, issuer string, parts []session.Ended)
 }
 
 // Routes registers the pages.

@@ -140,17 +140,27 @@ func (q *request) asked(req *model.AuthorizationRequest) model.ScopeSet {
 
 // beginLogin stores the login and shows its first page.
 func (q *request) beginLogin(w http.ResponseWriter, p *session.Progress) (err error) {
-	jar := web.Cookies(w, q.r, q.base, q.snap.Realm.Name)
-	if p.Browser = jar.Get(web.CookieBrowser); !validBrowser(p.Browser) {
-		if p.Browser, err = q.e.Sessions.NewBrowser(); err != nil {
-			return err
-		}
-		jar.Set(web.CookieBrowser, p.Browser, 0, false)
+	if p.Browser, err = q.browser(w); err != nil {
+		return err
 	}
 	if err := q.e.Sessions.Begin(q.ctx, q.snap.Realm.Num, p, q.now, q.snap.Realm.AccessCodeLifespanLogin()); err != nil {
 		return err
 	}
 	return q.e.Pages(w, q.r, q.snap, p)
+}
+
+// browser is the value of the cookie that binds what is in progress to this
+// browser; one that has none gets it.
+func (q *request) browser(w http.ResponseWriter) (string, error) {
+	jar := web.Cookies(w, q.r, q.base, q.snap.Realm.Name)
+	if v := jar.Get(web.CookieBrowser); validBrowser(v) {
+		return v, nil
+	}
+	v, err := q.e.Sessions.NewBrowser()
+	if err == nil {
+		jar.Set(web.CookieBrowser, v, 0, false)
+	}
+	return v, err
 }
 
 // validBrowser tells whether a cookie's value is one of ours. What another
