@@ -218,6 +218,9 @@ func (q *request) complete(w http.ResponseWriter, p *session.Progress, u *model.
 	q.event.detail("username", u.Username)
 	q.event.detail("redirect_uri", req.RedirectURI)
 	sid, code, started, err := q.e.Sessions.Finish(q.ctx, q.snap.Config, q.client, l, q.now, q.event.record())
+	if errors.Is(err, model.ErrSessionGone) {
+		return q.withoutSSO(w, p, u)
+	}
 	if err != nil {
 		return err
 	}
@@ -233,6 +236,27 @@ func (q *request) complete(w http.ResponseWriter, p *session.Progress, u *model.
 		}
 	}
 	return q.send(w, req.RedirectURI, req.ResponseMode, req.Answer(q.client, q.issuer, answer))
+}
+
+// withoutSSO goes on with a login whose session of before ended on the way, by a
+// logout in another tab: with a session of its own if it came with a password,
+// else from the beginning.
+func (q *request) withoutSSO(w http.ResponseWriter, p *session.Progress, u *model.User) error {
+	p.SSO, p.SSOTime = "", 0
+	switch {
+	case p.AuthTime > 0:
+		return q.complete(w, p, u)
+	case p.Request.Prompts("none"):
+		return q.answerError(w, &p.Request, "login_required")
+	}
+	p.UserID, p.Again, p.Consents = "", false, false
+	if p.Tab == "" {
+		return q.beginLogin(w, p)
+	}
+	if err := q.e.Sessions.Advance(q.ctx, p, nil); err != nil {
+		return err
+	}
+	return q.e.Pages(w, q.r, q.snap, p)
 }
 
 // loginNotes are what mappers read of a login: when the password was given, and
