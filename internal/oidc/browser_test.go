@@ -156,13 +156,14 @@ func claimsOf(t *testing.T, jwt string) (header, claims map[string]any) {
 }
 
 // admin calls admin REST as the bootstrap administrator.
-func (d *door) admin(t *testing.T, method, path string) (int, []map[string]any) {
+func (d *door) admin(t *testing.T, method, path string, body ...string) (int, []map[string]any) {
 	t.Helper()
 	form := url.Values{"grant_type": {"password"}, "client_id": {"admin-cli"}, "username": {"admin"}, "password": {"admin"}}
 	r := httptest.NewRequest(http.MethodPost, base+"/realms/master/protocol/openid-connect/token", strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	token := d.send(r).text("access_token")
-	r = httptest.NewRequest(method, base+"/admin/realms/demo"+path, nil)
+	r = httptest.NewRequest(method, base+"/admin/realms/demo"+path, strings.NewReader(strings.Join(body, "")))
+	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Authorization", "Bearer "+token)
 	w := httptest.NewRecorder()
 	d.Handler().ServeHTTP(w, r)

@@ -24,7 +24,9 @@ func receiver(t *testing.T, h http.HandlerFunc) string {
 func TestCallbacks_PostsTheForm(t *testing.T) {
 	t.Parallel()
 	var got atomic.Value
-	address := receiver(t, func(_ http.ResponseWriter, r *http.Request) { got.Store(r.Method + " " + r.URL.Path + " " + r.FormValue("a")) })
+	address := receiver(t, func(_ http.ResponseWriter, r *http.Request) {
+		got.Store(r.Method + " " + r.URL.Path + " " + r.FormValue("a"))
+	})
 	if err := new(web.Callbacks).Post(t.Context(), address+"/out", url.Values{"a": {"b&c"}}); err != nil {
 		t.Fatalf("Post = %v", err)
 	}
