@@ -312,3 +312,27 @@ func TestLogout_LoginInProgressDoesNotBringTheSessionBack(t *testing.T) {
 		t.Errorf("with the password = %d %q, want a code", p.status, p.location)
 	}
 }
+
+// TestLogout_NothingUpsetsIt: no value of any parameter is the server's fault,
+// or leads a browser away.
+func TestLogout_NothingUpsetsIt(t *testing.T) {
+	t.Parallel()
+	d := newLogoutDoor(t)
+	b := newBrowser(t, d)
+	hint := b.login("app", "openid offline_access").id
+	values := []string{
+		"", "\xff\xfe", "\x7f", "a\r\nb: c", "..", "//evil.example", "https://evil.example/", "%00", "{{7*7}}", "' or 1=1", "eyJhbGciOiJub25lIn0.e30.",
+		strings.Repeat("a", 5000), strings.Repeat("e30.", 8000), hint[:len(hint)/2], "\u202e",
+	}
+	for _, name := range []string{"id_token_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales", "redirect_uri", "tab_id", "csrf"} {
+		for _, value := range values {
+			for _, address := range []string{at("/logout"), at("/logout", name, value), at("/logout/logout-confirm", name, value), at("/login-status-iframe.html/init", name, value)} {
+				for _, p := range []page{b.get(address), b.send(http.MethodPost, address, url.Values{name: {value}})} {
+					if p.status >= http.StatusInternalServerError || p.location != "" {
+						t.Errorf("%s=%.40q at %.80s: %d, Location %q", name, value, address, p.status, p.location)
+					}
+				}
+			}
+		}
+	}
+}

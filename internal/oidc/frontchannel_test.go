@@ -69,7 +69,7 @@ func TestFrontchannel_PageLoadsEveryClientAndLeadsOn(t *testing.T) {
 	if d.refreshes(t, tokens) {
 		t.Error("the session goes on")
 	}
-	if told := l.told(); !slices.Equal(told, []string{"back"}) {
+	if told, _ := l.told(t, 1); !slices.Equal(told, []string{"back"}) {
 		t.Errorf("told by the server: %v, want back alone", told)
 	}
 	again := b.login("named", "openid")
