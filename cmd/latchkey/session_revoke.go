@@ -9,6 +9,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/realm"
+	"github.com/latchkey-id/latchkey/internal/session"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -206,7 +207,7 @@ func (a *app) endFound(ctx context.Context, t *tools, r revocation, snap *realm.
 		fmt.Fprintf(a.out, "%s %s session %s with %s.\n", r.verb(), kind(us.Offline), us.ID, clientName(snap, cs.ClientNum))
 	}
 	if n > 0 && r.client == "" && !r.dryRun {
-		_, err = t.sessions.EndUserSession(ctx, shard, us.ID, us.Offline, model.EndedByAdmin, "", nil)
+		_, _, err = t.sessions.EndUserSession(ctx, snap.Config, session.End{Shard: shard, SessionID: us.ID, Offline: us.Offline, Reason: model.EndedByAdmin})
 	}
 	return n, why, err
 }

@@ -38,6 +38,9 @@ type API struct {
 	Now      func() time.Time
 	Base     *web.BaseURL
 	Log      *slog.Logger
+	// Ended tells clients that their sessions have ended; issuer is the realm's,
+	// as of this request.
+	Ended func(ctx context.Context, snap *realm.Snapshot, issuer string, parts []session.Ended)
 }
 
 // call is one authorized request.
@@ -102,6 +105,11 @@ func (a *API) check(r *http.Request) error {
 }
 
 func (c *call) now() time.Time { return c.api.Now() }
+
+// tellEnded tells clients that their sessions have ended.
+func (c *call) tellEnded(parts []session.Ended) {
+	c.api.Ended(c.ctx, c.snap, c.base+"/realms/"+c.realmName(), parts)
+}
 
 // realmName is the name of the realm of the path.
 func (c *call) realmName() string { return c.snap.Realm.Name }

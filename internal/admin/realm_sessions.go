@@ -80,13 +80,16 @@ func (c *call) deleteSession() error {
 		return err
 	}
 	rec := c.record(deed{op: opDelete, on: onUserSession, path: "sessions/" + us.ID, body: jsonOf(map[string]bool{"offline": offline})})
-	ended, err := c.api.Sessions.EndUserSession(c.ctx, model.ShardOf(us.UserID), us.ID, offline, model.EndedByAdmin, c.actor.user.ID, session.Record(rec))
+	parts, ended, err := c.api.Sessions.EndUserSession(c.ctx, c.snap.Config, session.End{
+		Shard: model.ShardOf(us.UserID), SessionID: us.ID, Offline: offline, Reason: model.EndedByAdmin, By: c.actor.user.ID, Record: session.Record(rec),
+	})
 	if err != nil {
 		return err
 	}
 	if !ended {
 		return errNoSession
 	}
+	c.tellEnded(parts)
 	return c.noContent()
 }
 

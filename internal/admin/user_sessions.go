@@ -89,6 +89,10 @@ func (c *call) logoutUser() error {
 	if err != nil {
 		return err
 	}
+	parts, err := c.api.Sessions.PartsOfUser(c.ctx, c.snap.Config, u.ID)
+	if err != nil {
+		return err
+	}
 	end := func(tx *store.Tx) error {
 		_, err := tx.EndUserSessions(c.snap.Realm.Num, u.ID, true, true, c.ending(model.EndedByUserLogout))
 		return err
@@ -101,6 +105,7 @@ func (c *call) logoutUser() error {
 	if err != nil {
 		return err
 	}
+	c.tellEnded(parts)
 	return c.noContent()
 }
 

@@ -88,9 +88,15 @@ func (v *visit) updatePassword() error {
 		return err
 	}
 	if page.LogoutSessions {
+		parts, err := v.d.Sessions.PartsOfUser(v.ctx, v.snap.Config, v.user.ID)
+		if err != nil {
+			return err
+		}
 		if err := v.d.Sessions.EndOthersOfUser(v.ctx, v.snap.Config, v.user.ID, v.p.SSO); err != nil {
 			return err
 		}
+		parts = slices.DeleteFunc(parts, func(e session.Ended) bool { return e.SessionID == v.p.SSO })
+		v.d.Ended(v.ctx, v.snap, v.base+"/realms/"+v.snap.Realm.Name, parts)
 	}
 	return v.acted(session.ActionUpdatePassword)
 }

@@ -44,6 +44,9 @@ type Pages struct {
 	// when the person refused.
 	Complete, Deny func(w http.ResponseWriter, r *http.Request, snap *realm.Snapshot, p *session.Progress) error
 
+	// Ended tells clients that their sessions have ended.
+	Ended func(ctx context.Context, snap *realm.Snapshot, issuer string, parts []session.Ended)
+
 	guesses guesses // wrong user codes by address
 }
 

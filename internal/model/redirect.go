@@ -70,15 +70,18 @@ func (c *Client) absolute(uri string) string {
 // listen where they find a free one.
 //
 // RFC 6749 §3.1.2, RFC 9700 §2.1; RFC 8252 §7.3 and, as Keycloak, localhost.
-func (c *Client) RedirectAllowed(uri string) bool {
+func (c *Client) RedirectAllowed(uri string) bool { return c.allows(c.RedirectURIs, uri) }
+
+// allows is RedirectAllowed for a list of registered URIs.
+func (c *Client) allows(list []string, uri string) bool {
 	if uri == "" || len(uri) > 4000 {
 		return false
 	}
-	if c.registered(uri) {
+	if c.registered(list, uri) {
 		return true
 	}
 	without, ok := cutLoopbackPort(uri)
-	return ok && c.registered(without)
+	return ok && c.registered(list, without)
 }
 
 // cutLoopbackPort takes the port out of an http URI on this machine.
@@ -97,8 +100,8 @@ func cutLoopbackPort(uri string) (string, bool) {
 }
 
 // registered tells whether a redirect URI matches a registered one as it is.
-func (c *Client) registered(uri string) bool {
-	for _, r := range c.RedirectURIs {
+func (c *Client) registered(list []string, uri string) bool {
+	for _, r := range list {
 		valid := c.absolute(r)
 		if valid == uri {
 			return safeRedirect(uri)

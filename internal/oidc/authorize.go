@@ -165,14 +165,24 @@ func (q *request) beginLogin(w http.ResponseWriter, p *session.Progress) error {
 
 // storeLogin stores a login that begins, bound to the browser.
 func (q *request) storeLogin(w http.ResponseWriter, p *session.Progress) (err error) {
-	jar := web.Cookies(w, q.r, q.base, q.snap.Realm.Name)
-	if p.Browser = jar.Get(web.CookieBrowser); !validBrowser(p.Browser) {
-		if p.Browser, err = q.e.Sessions.NewBrowser(); err != nil {
-			return err
-		}
-		jar.Set(web.CookieBrowser, p.Browser, 0, false)
+	if p.Browser, err = q.browser(w); err != nil {
+		return err
 	}
 	return q.e.Sessions.Begin(q.ctx, q.snap.Realm.Num, p, q.now, q.snap.Realm.AccessCodeLifespanLogin())
+}
+
+// browser is the value of the cookie that binds what is in progress to this
+// browser; one that has none gets it.
+func (q *request) browser(w http.ResponseWriter) (string, error) {
+	jar := web.Cookies(w, q.r, q.base, q.snap.Realm.Name)
+	if v := jar.Get(web.CookieBrowser); validBrowser(v) {
+		return v, nil
+	}
+	v, err := q.e.Sessions.NewBrowser()
+	if err == nil {
+		jar.Set(web.CookieBrowser, v, 0, false)
+	}
+	return v, err
 }
 
 // validBrowser tells whether a cookie's value is one of ours. What another
@@ -236,9 +246,12 @@ func (q *request) complete(w http.ResponseWriter, p *session.Progress, u *model.
 	q.event.detail("username", u.Username)
 	q.event.detail("redirect_uri", req.RedirectURI)
 	sid, code, started, err := q.e.Sessions.Finish(q.ctx, q.snap.Config, q.client, l, q.now, q.event.record())
-	if errors.Is(err, session.ErrPushedUsed) {
+	switch {
+	case errors.Is(err, session.ErrPushedUsed):
 		return q.refuseAuthorization(w, pushedUnknown().Of(q.client))
-	} else if err != nil {
+	case errors.Is(err, model.ErrSessionGone):
+		return q.withoutSSO(w, p, u)
+	case err != nil:
 		return err
 	}
 	if started || p.AuthTime > 0 {
@@ -256,6 +269,27 @@ func (q *request) complete(w http.ResponseWriter, p *session.Progress, u *model.
 		}
 	}
 	return q.send(w, req.RedirectURI, req.ResponseMode, req.Answer(q.client, q.issuer, answer))
+}
+
+// withoutSSO goes on with a login whose session of before ended on the way, by a
+// logout in another tab: with a session of its own if it came with a password,
+// else from the beginning.
+func (q *request) withoutSSO(w http.ResponseWriter, p *session.Progress, u *model.User) error {
+	p.SSO, p.SSOTime = "", 0
+	switch {
+	case p.AuthTime > 0:
+		return q.complete(w, p, u)
+	case p.Request.Prompts("none"):
+		return q.answerError(w, &p.Request, "login_required")
+	}
+	p.UserID, p.Again, p.Consents = "", false, false
+	if p.Tab == "" {
+		return q.beginLogin(w, p)
+	}
+	if err := q.e.Sessions.Advance(q.ctx, p, nil); err != nil {
+		return err
+	}
+	return q.e.Pages(w, q.r, q.snap, p)
 }
 
 // loginNotes are what mappers read of a login: when the password was given, and

@@ -107,6 +107,13 @@ func (e *Endpoints) discovery(w http.ResponseWriter, r *http.Request) error {
 		"claims_supported":                                         []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "name", "given_name", "family_name", "preferred_username", "email", "acr", "azp", "nonce"},
 		"claim_types_supported":                                    []string{"normal"},
 		"scopes_supported":                                         scopes,
+
+		"end_session_endpoint":                  p + "/logout",
+		"check_session_iframe":                  p + "/login-status-iframe.html",
+		"frontchannel_logout_supported":         true,
+		"frontchannel_logout_session_supported": true,
+		"backchannel_logout_supported":          true,
+		"backchannel_logout_session_supported":  true,
 	}
 	maps.Copy(doc, authorizationMetadata(p))
 	return web.WriteJSON(w, http.StatusOK, doc)

@@ -1,7 +1,7 @@
 package oidc
 
 import (
-	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/base64"
 	"net/http"
 
@@ -33,9 +33,19 @@ func (q *request) setIdentity(w http.ResponseWriter, u *model.User, sid string, 
 	return nil
 }
 
-// sessionDigest is what the session iframe compares: the session's id is not
-// for scripts.
+// sessionDigest is what the session iframe compares with the digest of the id
+// that the application tells it: SHA-384, as Keycloak's.
 func sessionDigest(sid string) string {
-	sum := sha256.Sum256([]byte(sid))
+	sum := sha512.Sum384([]byte(sid))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// clearIdentity logs the browser out: it holds no session any more.
+func (q *request) clearIdentity(w http.ResponseWriter) {
+	jar := web.Cookies(w, q.r, q.base, q.snap.Realm.Name)
+	for _, name := range []string{web.CookieIdentity, web.CookieSession} {
+		if jar.Get(name) != "" {
+			jar.Clear(name)
+		}
+	}
 }

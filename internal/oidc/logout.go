@@ -14,6 +14,9 @@ import (
 // offline token ends the offline session for every client in it and its
 // online twin, an online token ends the online session. An expired token still
 // logs out, and a second logout is 204 as well.
+//
+// The clients of the session are told. A POST without a refresh token is a
+// browser's.
 func (e *Endpoints) logout(w http.ResponseWriter, r *http.Request) error {
 	q, err := e.open(r)
 	if err != nil {
@@ -22,18 +25,17 @@ func (e *Endpoints) logout(w http.ResponseWriter, r *http.Request) error {
 	if err := q.checkTLS(); err != nil {
 		return err
 	}
-	if _, err := q.parseForm(); err != nil { // of a repeated parameter the first counts, as in Keycloak
+	if q.form, err = web.ParseParameters(r); err != nil && !errors.Is(err, web.ErrDuplicated) { // the first counts, as in Keycloak
 		return err
 	}
 	q.begin("LOGOUT")
+	if _, sent := q.form.Lookup("refresh_token"); !sent || r.Method != http.MethodPost {
+		return q.browserLogout(w)
+	}
 	if err := q.admitClient(w); err != nil {
 		return err
 	}
-	raw := q.form.Get("refresh_token")
-	if raw == "" {
-		return q.refuse(web.OAuthError(http.StatusBadRequest, "invalid_request", "No refresh token"))
-	}
-	rt, err := q.parseRefresh(raw)
+	rt, err := q.parseRefresh(q.form.Get("refresh_token"))
 	switch {
 	case err != nil && !errors.Is(err, token.ErrInvalid):
 		return err
@@ -52,11 +54,27 @@ func (e *Endpoints) logout(w http.ResponseWriter, r *http.Request) error {
 	us, _, err := q.e.Store.FindUserSession(q.ctx, key.Shard, rt.Sid, key.Offline)
 	if err == nil && us.RealmNum == q.snap.Realm.Num {
 		q.event.e.UserID = us.UserID
-		_, err = q.e.Sessions.EndUserSession(q.ctx, key.Shard, rt.Sid, key.Offline, model.EndedByLogout, q.client.ClientID, q.event.record())
+		_, err = q.end(key.Shard, rt.Sid, key.Offline)
 	}
 	if err != nil && !isNotFound(err) {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// end ends a session with the request's event, and tells its clients.
+func (q *request) end(shard int64, sid string, offline bool) ([]session.Ended, error) {
+	by := ""
+	if q.client != nil {
+		by = q.client.ClientID
+	}
+	parts, _, err := q.e.Sessions.EndUserSession(q.ctx, q.snap.Config, session.End{
+		Shard: shard, SessionID: sid, Offline: offline, Reason: model.EndedByLogout, By: by, Record: q.event.record(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	q.e.Ended(q.ctx, q.snap, q.issuer, parts)
+	return parts, nil
 }

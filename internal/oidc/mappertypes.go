@@ -29,7 +29,7 @@ var mapperTypes = map[string]*mapperType{
 	"oidc-full-name-mapper":             {add: mapFullName, claim: "name"},
 	"oidc-address-mapper":               {add: mapAddress, claim: "address"},
 	"oidc-group-membership-mapper":      {add: mapGroups},
-	"oidc-usersessionmodel-note-mapper": {add: mapSessionNote},
+	"oidc-usersessionmodel-note-mapper": {add: mapSessionNote, tokenOnly: true},
 	"oidc-hardcoded-claim-mapper":       {add: mapHardcodedClaim},
 	"oidc-acr-mapper":                   {add: mapACR, claim: "acr", tokenOnly: true},
 	"oidc-sub-mapper":                   {add: mapSubject, claim: "sub", tokenOnly: true},

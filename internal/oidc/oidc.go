@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -40,6 +41,10 @@ type Endpoints struct {
 	Base     *web.BaseURL
 	UI       *ui.UI
 	Pages    Pages
+	// Callbacks posts logout tokens to clients; Log is told which could not be
+	// posted.
+	Callbacks *web.Callbacks
+	Log       *slog.Logger
 	// OnRefresh is told the result of every refresh of a realm: "ok" or a class
 	// of refusal, of which there are few (errors.go). nil: nobody is.
 	OnRefresh func(realm, result string)
@@ -63,7 +68,14 @@ func (e *Endpoints) Routes(mux *web.Mux) {
 	handle("POST "+protocol+"/userinfo", e.userinfo)
 	handle("POST "+protocol+"/revoke", e.revoke)
 	handle("POST "+protocol+"/ext/par/request", e.pushRequest)
+	handle("GET "+protocol+"/logout", e.logout)
 	handle("POST "+protocol+"/logout", e.logout)
+	handle("GET "+confirmPathPattern, e.confirmLogout)
+	handle("POST "+confirmPathPattern, e.confirmLogout)
+	handle("GET "+protocol+"/login-status-iframe.html", e.embedded(ui.SessionIframe))
+	handle("GET "+protocol+"/login-status-iframe.html/init", e.sessionIframeInit)
+	handle("GET "+protocol+"/3p-cookies/step1.html", e.embedded(ui.CookieProbeSet))
+	handle("GET "+protocol+"/3p-cookies/step2.html", e.embedded(ui.CookieProbeCheck))
 	for path, methods := range preflights {
 		mux.Handle("OPTIONS /realms/{realm}"+path, web.PreflightHandler(methods))
 	}

@@ -18,7 +18,6 @@ import (
 )
 
 const (
-	callback  = "http://localhost:9999/cb"
 	protocol  = "/realms/demo/protocol/openid-connect"
 	unguessed = "urn:ietf:params:oauth:request_uri:00000000-0000-0000-0000-000000000000"
 )
@@ -115,12 +114,12 @@ func (v *visitor) open(pairs ...string) *http.Response {
 	return v.send(http.MethodGet, base+protocol+"/auth?"+q.Encode(), nil)
 }
 
-var formAction = regexp.MustCompile(`<form[^>]* action="([^"]*)"`)
+var parFormAction = regexp.MustCompile(`<form[^>]* action="([^"]*)"`)
 
 // logIn fills in the login page that res is.
 func (v *visitor) logIn(res *http.Response) *http.Response {
 	v.t.Helper()
-	m := formAction.FindStringSubmatch(bodyOf(v.t, res))
+	m := parFormAction.FindStringSubmatch(bodyOf(v.t, res))
 	if m == nil {
 		v.t.Fatalf("no form in %d", res.StatusCode)
 	}

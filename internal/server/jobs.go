@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/latchkey-id/latchkey/internal/web"
 )
 
 // Intervals of the jobs. The poll decides how fast another node's change of
@@ -25,12 +27,18 @@ const (
 )
 
 // Run runs the background jobs until ctx ends: every node polls for changes of
-// configuration, one node sweeps.
+// configuration, one node sweeps. It returns when the clients that are being
+// told of a logout have been told, which takes no longer than two tries.
 func (s *Server) Run(ctx context.Context) {
 	var jobs sync.WaitGroup
 	jobs.Go(func() { s.every(ctx, pollEvery, "poll", s.Realms.Poll) })
 	jobs.Go(func() { s.every(ctx, sweepEvery, "sweep", s.sweepUnderLease) })
 	jobs.Wait()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*web.CallbackTimeout)
+	defer cancel()
+	if err := s.callbacks.Wait(last); err != nil {
+		s.cfg.Log.Warn("stopped before every client was told of a logout", "err", err)
+	}
 }
 
 // every runs a job again and again; a failure is logged and the next turn

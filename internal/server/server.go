@@ -55,6 +55,7 @@ type Server struct {
 	handler    http.Handler
 	management http.Handler
 	ready      atomic.Bool
+	callbacks  web.Callbacks
 
 	node         string       // this process, as holder of leases
 	sweeperUntil atomic.Int64 // Unix seconds until when this node sweeps
@@ -112,11 +113,11 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	mux.Handle(ui.StaticPattern, pages.Static)
 	protocol := &oidc.Endpoints{
 		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, Hasher: hasher, Rand: cfg.Rand, Now: cfg.Now, Base: base, UI: pages,
-		OnRefresh: metrics.refreshed,
+		OnRefresh: metrics.refreshed, Callbacks: &s.callbacks, Log: cfg.Log,
 	}
 	people := &login.Pages{
 		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, UI: pages, Rand: cfg.Rand, Now: cfg.Now, Base: base,
-		Begin: protocol.Begin, Complete: protocol.Complete, Deny: protocol.Deny,
+		Begin: protocol.Begin, Complete: protocol.Complete, Deny: protocol.Deny, Ended: protocol.Ended,
 	}
 	protocol.Pages = people.Show
 	protocol.Routes(mux)
@@ -124,6 +125,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	mux.ErrorPage = people.ErrorPage
 	(&admin.API{
 		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, Now: cfg.Now, Base: base, Log: cfg.Log,
+		Ended: protocol.Ended,
 	}).Routes(mux)
 	s.handler = web.StripRelativePath(cfg.RelativePath, web.Chain(mux, web.ChainOptions{
 		Log: cfg.Log, Now: cfg.Now, Rand: cfg.Rand, Observe: metrics.observe,

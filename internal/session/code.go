@@ -48,7 +48,8 @@ type Login struct {
 // gone afterwards: of two submits of the last page one wins, the other gets
 // store.ErrStale.
 //
-// started tells that the session is new. Errors: store.ErrStale, ErrPushedUsed.
+// started tells that the session is new. Errors: model.ErrSessionGone when the
+// one that should go on has ended, store.ErrStale, ErrPushedUsed.
 func (s *Service) Finish(ctx context.Context, cfg *model.Config, c *model.Client, l *Login, now int64, rec Record) (sid, code string, started bool, err error) {
 	if sid = l.Session; sid == "" {
 		started = true
@@ -79,6 +80,11 @@ func (s *Service) Finish(ctx context.Context, cfg *model.Config, c *model.Client
 				return err
 			}
 		}
+		if !started {
+			if err := goesOn(tx, l); err != nil {
+				return err
+			}
+		}
 		cs := &model.ClientSession{
 			SessionID: sid, ClientNum: c.Num, RealmNum: cfg.Realm.Num, UserID: l.User.ID, UserStarted: now, Started: now, LastRefresh: now,
 			RememberMe: l.Remember, Scope: l.Scope, Notes: l.Notes,
@@ -99,6 +105,16 @@ func (s *Service) Finish(ctx context.Context, cfg *model.Config, c *model.Client
 		return rec.in(tx)
 	})
 	return sid, code, started, err
+}
+
+// goesOn tells whether the session a login continues is still there: it may have
+// ended while a page was shown, and must not come back.
+func goesOn(tx *store.Tx, l *Login) error {
+	us, _, err := tx.FindUserSession(model.ShardOf(l.User.ID), l.Session, false)
+	if errors.Is(err, store.ErrNotFound) || err == nil && (us.Ended != nil || us.UserID != l.User.ID) {
+		return model.ErrSessionGone
+	}
+	return err
 }
 
 // newCode makes a code in the shard of its user.

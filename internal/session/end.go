@@ -2,7 +2,9 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/store"
@@ -12,30 +14,131 @@ func (s *Service) ending(reason, by string) model.Ending {
 	return model.Ending{At: s.now(), Reason: reason, By: by}
 }
 
+// Ended is a client's part of a session that has just ended.
+type Ended struct {
+	ClientNum int64
+	UserID    string
+	SessionID string
+}
+
+// End names a session to end, with all its clients.
+type End struct {
+	Shard      int64
+	SessionID  string
+	Offline    bool
+	Reason, By string
+	Record     Record // stored with it; not when nothing was live
+}
+
 // EndUserSession ends one session with all its clients. An offline session
-// takes its online twin with it, never the other way round (behaviour §4.3).
-// ended is false when there was nothing live to end.
-func (s *Service) EndUserSession(ctx context.Context, shard int64, sessionID string, offline bool, reason, by string, rec Record) (ended bool, err error) {
-	e := s.ending(reason, by)
+// takes its online twin with it, never the other way round (behaviour §4.3),
+// but for the part of a client that wants its offline session revoked by a
+// logout. The clients that had a part come back, each once; ended is false
+// when there was nothing live to end.
+func (s *Service) EndUserSession(ctx context.Context, cfg *model.Config, in End) (parts []Ended, ended bool, err error) {
+	e := s.ending(in.Reason, in.By)
 	err = s.Store.Write(ctx, func(tx *store.Tx) error {
+		parts, ended = nil, false // it may run again
 		var err error
-		if ended, err = tx.EndUserSession(shard, sessionID, offline, e); err != nil {
+		if parts, ended, err = endWhole(tx, in, in.Offline, e); err != nil || !ended {
 			return err
 		}
-		if offline && ended {
-			if _, err := tx.EndUserSession(shard, sessionID, false, e); err != nil {
+		if in.Offline {
+			twin, _, err := endWhole(tx, in, false, e)
+			if err != nil {
 				return err
 			}
+			parts = append(parts, twin...)
+		} else if err := revokeOffline(tx, cfg, in, parts, e); err != nil {
+			return err
 		}
-		if !ended {
-			return nil
-		}
-		return rec.in(tx)
+		return in.Record.in(tx)
 	})
 	if err != nil {
-		return false, fmt.Errorf("end session: %w", err)
+		return nil, false, fmt.Errorf("end session: %w", err)
 	}
-	return ended, nil
+	return once(parts), ended, nil
+}
+
+// endWhole ends the online or the offline session of an id and tells whose
+// parts were live.
+func endWhole(tx *store.Tx, in End, offline bool, e model.Ending) (parts []Ended, ended bool, err error) {
+	us, all, err := tx.FindUserSession(in.Shard, in.SessionID, offline)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, false, nil
+	} else if err != nil {
+		return nil, false, err
+	}
+	for i := range all {
+		if all[i].Live() {
+			parts = append(parts, Ended{ClientNum: all[i].ClientNum, UserID: us.UserID, SessionID: us.ID})
+		}
+	}
+	ended, err = tx.EndUserSession(in.Shard, in.SessionID, offline, e)
+	return parts, ended, err
+}
+
+// revokeOffline ends the offline parts, of the session that has ended, of
+// clients that want it (client attribute
+// backchannel.logout.revoke.offline.tokens).
+func revokeOffline(tx *store.Tx, cfg *model.Config, in End, parts []Ended, e model.Ending) error {
+	for _, p := range parts {
+		if c := cfg.ClientByNum(p.ClientNum); c == nil || !c.BackchannelRevokesOffline() {
+			continue
+		}
+		key := store.SessionKey{Shard: in.Shard, SessionID: in.SessionID, ClientNum: p.ClientNum, Offline: true}
+		if err := endShare(tx, key, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endShare ends a client's part of a session, and the session with its last
+// part.
+func endShare(tx *store.Tx, key store.SessionKey, e model.Ending) error {
+	ended, err := tx.EndClientSession(key, e)
+	if err != nil || !ended {
+		return err
+	}
+	rest, err := tx.LiveClientSessions(key.Shard, key.SessionID, key.Offline)
+	if err != nil || rest > 0 {
+		return err
+	}
+	_, err = tx.EndUserSession(key.Shard, key.SessionID, key.Offline, e)
+	return err
+}
+
+// once leaves out a client's second part of one session, the twin's.
+func once(parts []Ended) []Ended {
+	var out []Ended
+	for _, p := range parts {
+		if !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// PartsOfUser lists the clients' parts of a user's live sessions, online and
+// offline, each client once a session: who is to be told when all of them end.
+// The clients of cfg that tell that they want to know are looked for; without
+// any nothing is read.
+func (s *Service) PartsOfUser(ctx context.Context, cfg *model.Config, userID string) ([]Ended, error) {
+	if !slices.ContainsFunc(cfg.Clients, func(c *model.Client) bool { return c.BackchannelLogoutURL() != "" }) {
+		return nil, nil
+	}
+	var parts []Ended
+	for _, offline := range []bool{false, true} {
+		views, err := s.OfUser(ctx, cfg, userID, offline)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range views {
+			parts = append(parts, Ended{ClientNum: v.ClientNum, UserID: userID, SessionID: v.SessionID})
+		}
+	}
+	return once(parts), nil
 }
 
 // EndClient ends one client's share of a session. With the last client the
@@ -106,7 +209,8 @@ func (s *Service) EndOthersOfUser(ctx context.Context, cfg *model.Config, userID
 			if v.SessionID == keep {
 				continue
 			}
-			if _, err := s.EndUserSession(ctx, model.ShardOf(userID), v.SessionID, offline, model.EndedByUserLogout, userID, nil); err != nil {
+			end := End{Shard: model.ShardOf(userID), SessionID: v.SessionID, Offline: offline, Reason: model.EndedByUserLogout, By: userID}
+			if _, _, err := s.EndUserSession(ctx, cfg, end); err != nil {
 				return err
 			}
 		}

@@ -137,7 +137,7 @@ func TestEnd_OfflineTakesItsOnlineTwinAndNotTheOtherWayRound(t *testing.T) {
 	w := newWorld(t, nil)
 	online := w.login(t, w.a, "", false)
 	offline := w.login(t, w.a, online.SessionID, true)
-	if _, err := w.EndUserSession(t.Context(), model.ShardOf(w.user.ID), online.SessionID, false, model.EndedByLogout, "", nil); err != nil {
+	if _, _, err := w.EndUserSession(t.Context(), w.cfg, session.End{Shard: model.ShardOf(w.user.ID), SessionID: online.SessionID, Offline: false, Reason: model.EndedByLogout, By: ""}); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.use(w.a, offline, "j", "k"); err != nil {
@@ -145,7 +145,7 @@ func TestEnd_OfflineTakesItsOnlineTwinAndNotTheOtherWayRound(t *testing.T) {
 	}
 	second := w.login(t, w.a, "", false)
 	twin := w.login(t, w.a, second.SessionID, true)
-	if _, err := w.EndUserSession(t.Context(), model.ShardOf(w.user.ID), twin.SessionID, true, model.EndedByLogout, "", nil); err != nil {
+	if _, _, err := w.EndUserSession(t.Context(), w.cfg, session.End{Shard: model.ShardOf(w.user.ID), SessionID: twin.SessionID, Offline: true, Reason: model.EndedByLogout, By: ""}); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.use(w.a, second, "j", "k"); !errors.Is(err, model.ErrSessionGone) {
@@ -279,7 +279,7 @@ func TestSweep_RemovesRowsLongAfterTheirEnd(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, nil)
 	cs := w.login(t, w.a, "", true)
-	if _, err := w.EndUserSession(t.Context(), model.ShardOf(w.user.ID), cs.SessionID, true, model.EndedByAdmin, "admin", nil); err != nil {
+	if _, _, err := w.EndUserSession(t.Context(), w.cfg, session.End{Shard: model.ShardOf(w.user.ID), SessionID: cs.SessionID, Offline: true, Reason: model.EndedByAdmin, By: "admin"}); err != nil {
 		t.Fatal(err)
 	}
 	w.sweep(t)

@@ -100,6 +100,9 @@ func originOf(base string) string {
 	return base
 }
 
+// SameOrigin tells whether origin is that of the server at base.
+func SameOrigin(origin, base string) bool { return origin != "" && origin == originOf(base) }
+
 // vary keeps a shared cache from giving one origin's answer to another.
 func vary(h http.Header) {
 	if !slices.Contains(h["Vary"], "Origin") {
