@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/web"
 )
 
@@ -85,13 +86,21 @@ func (e *Endpoints) discovery(w http.ResponseWriter, r *http.Request) error {
 	clientAlgs := slices.Concat(asymmetricAlgs, hmacAlgs)
 	return web.WriteJSON(w, http.StatusOK, map[string]any{
 		"issuer":                 q.issuer,
+		"authorization_endpoint": p + "/auth",
 		"token_endpoint":         p + "/token",
 		"introspection_endpoint": p + "/token/introspect",
 		"userinfo_endpoint":      p + "/userinfo",
 		"jwks_uri":               p + "/certs",
 		"revocation_endpoint":    p + "/revoke",
 		"grant_types_supported":  announcedGrants(),
-		"acr_values_supported":   []string{"0", "1"},
+
+		"response_types_supported":                       model.ResponseTypes,
+		"response_modes_supported":                       model.ResponseModes,
+		"code_challenge_methods_supported":               []string{"plain", "S256"},
+		"prompt_values_supported":                        []string{"none", "login", "consent"},
+		"authorization_response_iss_parameter_supported": true,
+
+		"acr_values_supported": []string{"0", "1"},
 		"subject_types_supported": []string{
 			"public",
 		},
@@ -108,8 +117,8 @@ func (e *Endpoints) discovery(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// announcedGrants are the grants that can succeed today.
+// announcedGrants are those of the token endpoint, and implicit, which is none
+// of it.
 func announcedGrants() []string {
-	names := slices.Sorted(maps.Keys(grants))
-	return slices.DeleteFunc(names, func(n string) bool { return n == "authorization_code" })
+	return append(slices.Sorted(maps.Keys(grants)), "implicit")
 }
