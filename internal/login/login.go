@@ -49,6 +49,7 @@ func (d *Pages) Routes(mux *web.Mux) {
 	mux.Handle("POST "+actions+"/authenticate", d.step((*visit).authenticate))
 	mux.Handle("GET "+actions+"/required-action", d.current)
 	mux.Handle("POST "+actions+"/required-action", d.step((*visit).requiredAction))
+	mux.Handle("GET "+actions+"/consent", d.current)
 	mux.Handle("POST "+actions+"/consent", d.step((*visit).consent))
 	mux.Handle("GET "+actions+"/restart", d.restart)
 }
