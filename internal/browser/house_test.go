@@ -34,7 +34,7 @@ type house struct {
 const realmDocument = `{"realm":"harbour","displayName":"Harbour","enabled":true,"rememberMe":true,"eventsEnabled":true,
  "passwordPolicy":"hashAlgorithm(pbkdf2-sha256) and hashIterations(1000)",
  "clients":[
-  {"clientId":"portal","name":"The Portal","secret":"s3cret","consentRequired":true,"baseUrl":"{{app}}/","redirectUris":["{{app}}/*"],"webOrigins":["+"],"attributes":{"post.logout.redirect.uris":"+"}},
+  {"clientId":"portal","name":"The Portal","secret":"s3cret","consentRequired":true,"baseUrl":"{{app}}/","redirectUris":["{{app}}/*"],"webOrigins":["+"],"attributes":{"post.logout.redirect.uris":"+","oauth2.device.authorization.grant.enabled":"true"}},
   {"clientId":"notes","name":"Notes","secret":"s3cret","baseUrl":"{{app}}/","redirectUris":["{{app}}/*"],"attributes":{"post.logout.redirect.uris":"+"}},
   {"clientId":"spa","name":"Page","publicClient":true,"baseUrl":"{{app}}/","redirectUris":["{{app}}/*"],"webOrigins":["+"],"attributes":{"pkce.code.challenge.method":"S256","post.logout.redirect.uris":"+"}}
  ],

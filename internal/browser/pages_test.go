@@ -40,7 +40,7 @@ func (b *tab) inspect(name string) {
 	call(b, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true})
 	for _, l := range looks {
 		b.look(l.width, l.scheme)
-		for _, fault := range eval[[]string](b, inspectScript) {
+		for _, fault := range eval[[]string](b, fmt.Sprintf("%s(%d)", inspectScript, l.width)) {
 			b.t.Errorf("%s at %d pixels, %s: %s", name, l.width, l.scheme, fault)
 		}
 		b.checkFocus(fmt.Sprintf("%s at %d pixels, %s", name, l.width, l.scheme))

@@ -1,10 +1,11 @@
 // Looks at the page as a person does who needs contrast, room and targets; the
-// value is a list of what is wrong.
-(() => {
+// value is a list of what is wrong. width is the window's; a phone that shows a
+// page too wide says another one of itself.
+((width) => {
   "use strict";
   const faults = [];
   const root = document.scrollingElement;
-  if (root.scrollWidth > innerWidth) faults.push(`scrolls sideways: ${root.scrollWidth} in ${innerWidth}`);
+  if (root.scrollWidth > width || innerWidth > width) faults.push(`scrolls sideways: ${root.scrollWidth} in ${width}`);
 
   const parse = (css) => {
     const m = css.match(/[\d.]+/g).map(Number);
@@ -63,11 +64,11 @@
     const target = el.type === "checkbox" && el.labels.length ? el.labels[0] : el;
     const box = target.getBoundingClientRect(), least = el.matches("button,input[type=submit i],.button") ? 44 : 24;
     if (box.height < least || box.width < 24) faults.push(`${named(el)} is ${Math.round(box.width)}×${Math.round(box.height)} small`);
-    if (box.left < 0 || box.right > innerWidth) faults.push(`${named(el)} is cut off`);
+    if (box.left < 0 || box.right > width) faults.push(`${named(el)} is cut off`);
   }
   for (const el of document.querySelectorAll("body *")) {
     const box = el.getBoundingClientRect();
-    if (seen(el) && box.width > 0 && box.right > innerWidth + 0.5) faults.push(`${named(el)} reaches beyond the page`);
+    if (seen(el) && box.width > 0 && box.right > width + 0.5) faults.push(`${named(el)} reaches beyond the page`);
   }
   return faults;
-})()
+})
