@@ -86,21 +86,13 @@ func (e *Endpoints) discovery(w http.ResponseWriter, r *http.Request) error {
 	clientAlgs := slices.Concat(asymmetricAlgs, hmacAlgs)
 	return web.WriteJSON(w, http.StatusOK, map[string]any{
 		"issuer":                 q.issuer,
-		"authorization_endpoint": p + "/auth",
 		"token_endpoint":         p + "/token",
 		"introspection_endpoint": p + "/token/introspect",
 		"userinfo_endpoint":      p + "/userinfo",
 		"jwks_uri":               p + "/certs",
 		"revocation_endpoint":    p + "/revoke",
 		"grant_types_supported":  announcedGrants(),
-
-		"response_types_supported":                       model.ResponseTypes,
-		"response_modes_supported":                       model.ResponseModes,
-		"code_challenge_methods_supported":               []string{"plain", "S256"},
-		"prompt_values_supported":                        []string{"none", "login", "consent"},
-		"authorization_response_iss_parameter_supported": true,
-
-		"acr_values_supported": []string{"0", "1"},
+		"acr_values_supported":   []string{"0", "1"},
 		"subject_types_supported": []string{
 			"public",
 		},
@@ -114,6 +106,13 @@ func (e *Endpoints) discovery(w http.ResponseWriter, r *http.Request) error {
 		"claims_supported":      []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "name", "given_name", "family_name", "preferred_username", "email", "acr", "azp", "nonce"},
 		"claim_types_supported": []string{"normal"},
 		"scopes_supported":      scopes,
+
+		"authorization_endpoint":                         p + "/auth",
+		"response_types_supported":                       model.ResponseTypes,
+		"response_modes_supported":                       model.ResponseModes,
+		"code_challenge_methods_supported":               []string{"plain", "S256"},
+		"prompt_values_supported":                        []string{"none", "login", "consent"},
+		"authorization_response_iss_parameter_supported": true,
 	})
 }
 
