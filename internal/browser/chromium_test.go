@@ -13,7 +13,7 @@ import (
 )
 
 // install says what is missing where Chromium is not installed.
-const install = "Chromium is not installed: apt-get install chromium, or set LATCHKEY_TEST_CHROMIUM to a Chromium or Chrome"
+const install = "no browser is installed: apt-get install chromium, or set LATCHKEY_TEST_CHROMIUM to a Chromium or Chrome"
 
 // chromium is the one browser of the package's tests.
 var chromium struct {

@@ -19,17 +19,20 @@ var fetched struct {
 	out  []byte
 }
 
+// fetch installs the packages into a directory of the test run.
+func fetch() {
+	if fetched.dir, fetched.err = os.MkdirTemp("", "latchkey-npm-"); fetched.err != nil {
+		return
+	}
+	args := append([]string{"install", "--prefix", fetched.dir, "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"}, packages...)
+	fetched.out, fetched.err = exec.Command("npm", args...).CombinedOutput()
+}
+
 // module is the path of a file in a package of npm. Without npm, or what it
 // fetches from, the test fails if CI is set, else it is skipped.
 func module(t *testing.T, path string) string {
 	t.Helper()
-	fetched.once.Do(func() {
-		if fetched.dir, fetched.err = os.MkdirTemp("", "latchkey-npm-"); fetched.err != nil {
-			return
-		}
-		args := append([]string{"install", "--prefix", fetched.dir, "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"}, packages...)
-		fetched.out, fetched.err = exec.Command("npm", args...).CombinedOutput()
-	})
+	fetched.once.Do(fetch)
 	switch {
 	case fetched.err != nil && os.Getenv("CI") == "":
 		t.Skipf("npm fetches no packages: %v (apt-get install npm)", fetched.err)
