@@ -90,6 +90,9 @@ func (b *tab) hear(event any) {
 			fault = fmt.Sprintf("console.%s: %s", e.Type, args)
 		}
 	case *audits.EventIssueAdded:
+		if e.Issue.Code == audits.InspectorIssueCodePerformanceIssue {
+			return // advice
+		}
 		if g := e.Issue.Details.GenericIssueDetails; g != nil && g.ErrorType == "NavigationEntryMarkedSkippable" {
 			return // the back button passes over pages that nobody touched: redirects by script
 		}
