@@ -117,7 +117,7 @@ func (b *tab) tolerate(part string) {
 func (b *tab) mourn() {
 	ctx, cancel := context.WithTimeout(b.ctx, 5*time.Second)
 	defer cancel()
-	at, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href+"\n"+document.body.innerText`))
+	at, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.origin+location.pathname+"\n"+document.body.innerText`))
 	b.t.Logf("the browser is at %s (%v)", at, err)
 }
 
