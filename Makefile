@@ -60,7 +60,7 @@ microbench: check-go
 
 screenshots: check-go check-chromium
 	@rm -rf bin/screenshots
-	go test ./internal/browser -count=1 -run 'TestPages' -screenshots '$(CURDIR)/bin/screenshots'
+	go test ./internal/browser -count=1 -run 'TestPages|TestDevice|TestLogout_Asks' -screenshots '$(CURDIR)/bin/screenshots'
 	@echo "$$(ls bin/screenshots | wc -l) pictures in bin/screenshots"
 
 build: check-go
