@@ -8,6 +8,7 @@
 #   make bench    the refresh path over HTTP, measured from outside (BENCHFLAGS=--help)
 #   make microbench  every Go benchmark
 #   make vuln     known vulnerabilities in what is linked
+#   make screenshots  every page, in both colour schemes, as PNG files below bin/screenshots
 #   make build    bin/latchkey;  make cross  the same for four systems
 
 SHELL := /bin/bash
@@ -26,9 +27,9 @@ FUZZTIME ?= 30s
 FUZZJOBS ?= 2
 PLATFORMS := linux/amd64 linux/arm64 darwin/arm64 windows/amd64
 
-.PHONY: test lint fmt vet staticcheck golangci race fuzz bench microbench build cross vuln check-go check-cc check-postgres
+.PHONY: test lint fmt vet staticcheck golangci race fuzz bench microbench build cross vuln screenshots check-go check-cc check-postgres check-chromium
 
-test: check-go check-postgres
+test: check-go check-postgres check-chromium
 	go test $(TESTFLAGS) $(PACKAGES)
 
 lint: fmt vet staticcheck golangci
@@ -45,7 +46,7 @@ staticcheck: check-go
 golangci: check-go
 	go run $(GOLANGCI) run $(PACKAGES)
 
-race: check-go check-cc check-postgres
+race: check-go check-cc check-postgres check-chromium
 	CGO_ENABLED=1 go test -race $(TESTFLAGS) $(PACKAGES)
 
 fuzz: check-go
@@ -56,6 +57,11 @@ bench: check-go
 
 microbench: check-go
 	go test -run '^$$' -bench . -benchmem $(TESTFLAGS) $(PACKAGES)
+
+screenshots: check-go check-chromium
+	@rm -rf bin/screenshots
+	go test ./internal/browser -count=1 -run 'TestPages|TestDevice|TestLogout_Asks' -screenshots '$(CURDIR)/bin/screenshots'
+	@echo "$$(ls bin/screenshots | wc -l) pictures in bin/screenshots"
 
 build: check-go
 	CGO_ENABLED=0 go build -trimpath -o bin/latchkey ./cmd/latchkey
@@ -93,6 +99,10 @@ check-go:
 # The tests start PostgreSQL by themselves.
 check-postgres:
 	@.ci/postgres
+
+# The tests start Chromium by themselves.
+check-chromium:
+	@.ci/chromium
 
 check-cc:
 	@cc=$$(go env CC); if ! command -v "$${cc%% *}" >/dev/null; then \

@@ -138,8 +138,8 @@ func authorizationMetadata(p string) map[string]any {
 	}
 }
 
-// announcedGrants are the grants that can succeed today.
+// announcedGrants are those of the token endpoint, and implicit, which is none
+// of it.
 func announcedGrants() []string {
-	names := slices.Sorted(maps.Keys(grants))
-	return slices.DeleteFunc(names, func(n string) bool { return n == "authorization_code" })
+	return append(slices.Sorted(maps.Keys(grants)), "implicit")
 }

@@ -390,13 +390,13 @@ func TestPushedRequest_Events(t *testing.T) {
 		"PUSHED_AUTHORIZATION_REQUEST_ERROR app invalid_client_credentials ",
 		"PUSHED_AUTHORIZATION_REQUEST_ERROR app invalid_request Invalid scopes: x",
 	}
-	if got := d.events(t); !slices.Equal(got, want) {
+	if got := d.allEvents(t); !slices.Equal(got, want) {
 		t.Errorf("events %q, want %q", got, want)
 	}
 }
 
-// events are type, client, error and reason of what is stored, sorted.
-func (d *door) events(t *testing.T) []string {
+// allEvents are type, client, error and reason of what is stored, sorted.
+func (d *door) allEvents(t *testing.T) []string {
 	t.Helper()
 	snap, err := d.realms.Snapshot(t.Context(), "demo")
 	if err != nil {
