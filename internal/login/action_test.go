@@ -102,6 +102,7 @@ func TestPasswordChange_StartedByAnApplication(t *testing.T) {
 			t.Errorf("%v, want %s %s and a code", v, action, status)
 		}
 	}
+	s.Clock.Advance(10 * time.Second) // so that a session made anew is told from the one that went on
 	ask := auth("kc_action", "UPDATE_PASSWORD")
 	p := b.get(ask)
 	p.says(200, "cancel-aia")
