@@ -138,15 +138,15 @@ func (q *request) resume(p *session.Progress, sso *session.SSO) (session.Step, e
 	return step, err
 }
 
-// passwordAge is how old a login may be, in seconds, that changes its password
-// without giving it again: Keycloak's maxAuthAge of UPDATE_PASSWORD.
-const passwordAge = 300
+// actionAge is how old a login may be, in seconds, for an action that an
+// application starts; else the password is asked for again (measured).
+const actionAge = 300
 
 // tooOld tells whether a login of so many seconds ago is too old for what is
 // asked. max_age=0 is never met (OpenID Connect Core §3.1.2.1: as prompt=login),
 // where Keycloak takes a login of the same second.
 func tooOld(req *model.AuthorizationRequest, age int64) bool {
-	return req.MaxAge == 0 || req.MaxAge > 0 && age > req.MaxAge || req.Action == session.ActionUpdatePassword && age > passwordAge
+	return req.MaxAge == 0 || req.MaxAge > 0 && age > req.MaxAge || session.Starts(req.Action) && age > actionAge
 }
 
 // asked is the scope of a checked request.
