@@ -220,6 +220,10 @@ func (e *Endpoints) Deny(w http.ResponseWriter, r *http.Request, snap *realm.Sna
 	if p.Device != "" {
 		return q.deny(w, p)
 	}
+	q.begin("LOGIN")
+	q.event.e.ClientID, q.event.e.UserID, q.event.cause = p.Request.ClientID, p.UserID, "rejected_by_user"
+	q.event.detail("redirect_uri", p.Request.RedirectURI)
+	q.failed("access_denied", "")
 	return q.answerError(w, &p.Request, "access_denied")
 }
 
@@ -302,10 +306,10 @@ func (q *request) loginNotes(p *session.Progress) map[string]string {
 	return map[string]string{session.NoteAuthTime: strconv.FormatInt(at, 10), "acr": acr}
 }
 
-// answerError answers the client with an error.
+// answerError answers the client with an error. The event, if there is one, is
+// the caller's: a refused prompt=none leaves none (measured).
 func (q *request) answerError(w http.ResponseWriter, req *model.AuthorizationRequest, code string) error {
 	q.note("error", code)
-	q.failed(code, "")
 	return q.send(w, req.RedirectURI, req.ResponseMode, req.Answer(q.client, q.issuer, model.AuthorizationAnswer{Error: code}))
 }
 
