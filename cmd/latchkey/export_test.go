@@ -115,13 +115,13 @@ func sameFile(t *testing.T, a, b string) {
 func pipe(t *testing.T, dir string, from, to []string) {
 	t.Helper()
 	source, sink := exec.CommandContext(t.Context(), binary, from...), exec.CommandContext(t.Context(), binary, to...)
-	var said bytes.Buffer
+	var said, heard bytes.Buffer
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	source.Stdout, sink.Stdin = w, r
-	source.Stderr, sink.Stderr = &said, &said
+	source.Stderr, sink.Stderr = &said, &heard
 	for _, cmd := range []*exec.Cmd{source, sink} {
 		cmd.Dir, cmd.Env = dir, environ()
 		if err := cmd.Start(); err != nil {
@@ -134,7 +134,7 @@ func pipe(t *testing.T, dir string, from, to []string) {
 		t.Errorf("%v: %v\n%s", from, err, said.String())
 	}
 	if err := sink.Wait(); err != nil {
-		t.Fatalf("%v: %v\n%s", to, err, said.String())
+		t.Fatalf("%v: %v\n%s", to, err, heard.String())
 	}
 }
 

@@ -299,6 +299,9 @@ func TestLogout_LoginInProgressDoesNotBringTheSessionBack(t *testing.T) {
 	waiting := b.authorize("consent", "openid") // in another tab
 	b.get(at("/logout", "id_token_hint", tokens.id))
 	p := b.press(waiting, "accept", "Yes")
+	if p.status == http.StatusFound {
+		p = b.get(p.location)
+	}
 	if p.status != http.StatusOK || !strings.Contains(p.body, `name="password"`) {
 		t.Fatalf("consent after the logout = %d %q, want the login page", p.status, p.location)
 	}

@@ -90,8 +90,8 @@ var (
 	smallTables = []string{"realm", "purge", "schema_version", "number", "lease", "generation", "realm_name", "scope_text"}
 	// What reads or counts a share of a realm: here all users and sessions are
 	// of one realm and one client, so that reading the table is the best plan.
-	wholeRealm = []*query{qUsers, qCountUsers, qUsersWithRole, qUsersInGroup, qTimesOfClient, qCountClient, qCountRealm,
-		qExpiredTokens, qExpiredClaims, qExpiredPending, qOldEvents, qOldAdminEvents}
+	wholeRealm = []*query{qUsers, qCountUsers, qUsersWithRole, qUsersInGroup, qTimesOfClient, qCountByShard, qCountClient, qCountRealm,
+		qExpiredTokens, qExpiredClaims, qExpiredPending, qFailuresOfRealm, qOldEvents, qOldAdminEvents}
 )
 
 // readsAll tells whether a statement is for all rows of a table.

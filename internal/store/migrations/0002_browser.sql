@@ -34,3 +34,4 @@ create table login_failure (
   version  bigint  not null,
   primary key (sk, user_id)
 );
+create index login_failure_by_realm on login_failure (realm, sk, user_id);
