@@ -27,14 +27,7 @@ type deviceAnswer struct {
 // success.
 func (e *Endpoints) deviceAuthorization(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", web.CachePage)
-	q, err := e.open(r)
-	if err != nil {
-		return err
-	}
-	if err := q.enabled(); err != nil {
-		return err
-	}
-	duplicated, err := q.parseForm()
+	q, duplicated, err := e.openForm(r)
 	if err != nil {
 		return err
 	}

@@ -15,14 +15,7 @@ import (
 // caller must be in the token's audience; a refresh or offline token is active
 // for its own client and only with token_type_hint=refresh_token.
 func (e *Endpoints) introspect(w http.ResponseWriter, r *http.Request) error {
-	q, err := e.open(r)
-	if err != nil {
-		return err
-	}
-	if err := q.enabled(); err != nil {
-		return err
-	}
-	duplicated, err := q.parseForm()
+	q, duplicated, err := e.openForm(r)
 	if err != nil {
 		return err
 	}

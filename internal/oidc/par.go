@@ -14,14 +14,8 @@ import (
 // and is stored under a request_uri.
 func (e *Endpoints) pushRequest(w http.ResponseWriter, r *http.Request) error {
 	web.NoStore(w)
-	q, err := e.open(r)
+	q, _, err := e.openForm(r) // a repeated parameter is told last
 	if err != nil {
-		return err
-	}
-	if err := q.enabled(); err != nil {
-		return err
-	}
-	if _, err := q.parseForm(); err != nil {
 		return err
 	}
 	q.begin("PUSHED_AUTHORIZATION_REQUEST")

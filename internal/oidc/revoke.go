@@ -16,14 +16,7 @@ import (
 // of the session, an access token is revoked alone. Only signature, type,
 // client and session are looked at, so a stale token can still be revoked.
 func (e *Endpoints) revoke(w http.ResponseWriter, r *http.Request) error {
-	q, err := e.open(r)
-	if err != nil {
-		return err
-	}
-	if err := q.enabled(); err != nil {
-		return err
-	}
-	duplicated, err := q.parseForm()
+	q, duplicated, err := e.openForm(r)
 	if err != nil {
 		return err
 	}

@@ -25,14 +25,7 @@ var grants = map[string]grant{
 // order (behaviour §3.1).
 func (e *Endpoints) token(w http.ResponseWriter, r *http.Request) error {
 	web.NoStore(w)
-	q, err := e.open(r)
-	if err != nil {
-		return err
-	}
-	if err := q.enabled(); err != nil {
-		return err
-	}
-	duplicated, err := q.parseForm()
+	q, duplicated, err := e.openForm(r)
 	if err != nil {
 		return err
 	}
@@ -58,6 +51,19 @@ func (e *Endpoints) token(w http.ResponseWriter, r *http.Request) error {
 		return q.refuse(err)
 	}
 	return web.WriteJSON(w, http.StatusOK, answer)
+}
+
+// openForm opens a request whose parameters are a form, in a realm that is
+// switched on; duplicated is parseForm's.
+func (e *Endpoints) openForm(r *http.Request) (q *request, duplicated bool, err error) {
+	if q, err = e.open(r); err != nil {
+		return nil, false, err
+	}
+	if err := q.enabled(); err != nil {
+		return nil, false, err
+	}
+	duplicated, err = q.parseForm()
+	return q, duplicated, err
 }
 
 // enabled refuses what no request at the realm may do: plain HTTP where the

@@ -149,12 +149,5 @@ func pause(ctx context.Context, try int, err error) bool {
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok && try >= connectTries {
 		return false
 	}
-	t := time.NewTimer(time.Millisecond << min(2*try, 8))
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return sleep(ctx, time.Millisecond<<min(2*try, 8))
 }
