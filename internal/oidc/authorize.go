@@ -103,7 +103,7 @@ func (q *request) refuseAuthorization(w http.ResponseWriter, f *model.Authorizat
 
 // sso reads the login this browser has; nil for none.
 func (q *request) sso(w http.ResponseWriter) (*session.SSO, error) {
-	jar := web.Cookies(w, q.r, q.base, q.snap.Realm.Name)
+	jar := q.jar(w)
 	raw := jar.Get(web.CookieIdentity)
 	if raw == "" {
 		return nil, nil
@@ -174,7 +174,7 @@ func (q *request) storeLogin(w http.ResponseWriter, p *session.Progress) (err er
 // browser is the value of the cookie that binds what is in progress to this
 // browser; one that has none gets it.
 func (q *request) browser(w http.ResponseWriter) (string, error) {
-	jar := web.Cookies(w, q.r, q.base, q.snap.Realm.Name)
+	jar := q.jar(w)
 	if v := jar.Get(web.CookieBrowser); validBrowser(v) {
 		return v, nil
 	}
@@ -192,13 +192,22 @@ func validBrowser(v string) bool {
 	return ok
 }
 
+// handed opens a request that the door for people hands over with its login.
+func (e *Endpoints) handed(w http.ResponseWriter, r *http.Request, snap *realm.Snapshot, p *session.Progress) (*request, error) {
+	q, err := e.open(r)
+	if err != nil {
+		return nil, err
+	}
+	q.w, q.snap, q.client = w, snap, snap.Client(p.Request.ClientID)
+	return q, nil
+}
+
 // Complete answers the client once a login has gone through all its steps.
 func (e *Endpoints) Complete(w http.ResponseWriter, r *http.Request, snap *realm.Snapshot, p *session.Progress) error {
-	q, err := e.open(r)
+	q, err := e.handed(w, r, snap, p)
 	if err != nil {
 		return err
 	}
-	q.w, q.snap, q.client = w, snap, snap.Client(p.Request.ClientID)
 	q.begin("LOGIN")
 	u, err := e.Realms.User(q.ctx, snap, p.UserID)
 	if err != nil {
@@ -212,11 +221,10 @@ func (e *Endpoints) Complete(w http.ResponseWriter, r *http.Request, snap *realm
 
 // Deny answers the client when the person said no.
 func (e *Endpoints) Deny(w http.ResponseWriter, r *http.Request, snap *realm.Snapshot, p *session.Progress) error {
-	q, err := e.open(r)
+	q, err := e.handed(w, r, snap, p)
 	if err != nil {
 		return err
 	}
-	q.w, q.snap, q.client = w, snap, snap.Client(p.Request.ClientID)
 	if p.Device != "" {
 		return q.deny(w, p)
 	}

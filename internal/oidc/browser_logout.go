@@ -163,8 +163,7 @@ func (e *Endpoints) confirmLogout(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	q.begin("LOGOUT")
-	jar := web.Cookies(w, r, q.base, q.snap.Realm.Name)
-	in, err := e.Sessions.AskedLogout(q.ctx, q.snap.Realm.Num, jar.Get(web.CookieBrowser), r.URL.Query().Get("tab_id"), q.now)
+	in, err := e.Sessions.AskedLogout(q.ctx, q.snap.Realm.Num, q.jar(w).Get(web.CookieBrowser), r.URL.Query().Get("tab_id"), q.now)
 	if err == nil {
 		q.client = q.snap.Client(in.ClientID)
 		if r.Method != http.MethodPost {

@@ -89,11 +89,10 @@ const (
 // Begin starts a login that no authorization request asked for, a device's: it
 // goes on from the login this browser has. p names the client and the scope.
 func (e *Endpoints) Begin(w http.ResponseWriter, r *http.Request, snap *realm.Snapshot, p *session.Progress) error {
-	q, err := e.open(r)
+	q, err := e.handed(w, r, snap, p)
 	if err != nil {
 		return err
 	}
-	q.w, q.snap, q.client = w, snap, snap.Client(p.Request.ClientID)
 	sso, err := q.sso(w)
 	if err != nil {
 		return err

@@ -105,33 +105,17 @@ func (q *request) redeem(code *session.Code, row *model.SessionRow, grant string
 
 // codeIssue decides what the tokens of a code hold.
 func (q *request) codeIssue(code *session.Code, row *model.SessionRow, grant string) (*issue, error) {
-	u := &row.User
-	roles := q.snap.UserRoles(u.Grants)
 	scopes := q.snap.TokenScopes(q.client, code.Scope, "", false)
 	if q.client.ConsentRequired {
-		if err := q.checkConsent(u, scopes); err != nil {
+		if err := q.checkConsent(&row.User, scopes); err != nil {
 			return nil, err
 		}
 	}
-	asked := scopes.Has(model.OfflineAccess)
-	scopes = scopes.Granted(q.snap.Config, roles)
-	refreshes := q.client.UseRefreshTokens()
-	if asked && refreshes && !q.snap.OfflineAllowed(q.snap.EffectiveRoles(q.client, scopes, roles)) {
-		return nil, errOfflineNotAllowed
+	is, err := q.newIssue(&row.User, scopes, grant)
+	if err != nil {
+		return nil, err
 	}
-	offline := asked && refreshes
-	is := &issue{
-		user: u, roles: roles, scopes: scopes, notes: code.Notes, openID: scopes.OpenID, nonce: code.Nonce, offline: offline,
-		context: contextOf(q.client, sessionCode(asked), grant), session: &row.Session,
-	}
-	if refreshes {
-		is.refreshJTI, is.refreshScope = token.NewJTI(q.e.Rand), scopes.FullScope()
-		if q.snap.Realm.RevokeRefreshToken {
-			is.reuseID = token.NewJTI(q.e.Rand)
-		}
-		q.event.detail("refresh_token_id", is.refreshJTI)
-		q.event.detail("refresh_token_type", refreshType(offline))
-	}
+	is.notes, is.nonce, is.session = code.Notes, code.Nonce, &row.Session
 	return is, nil
 }
 

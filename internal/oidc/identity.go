@@ -27,10 +27,15 @@ func (q *request) setIdentity(w http.ResponseWriter, u *model.User, sid string, 
 	if err != nil {
 		return err
 	}
-	jar := web.Cookies(w, q.r, q.base, r.Name)
+	jar := q.jar(w)
 	jar.Set(web.CookieIdentity, value, maxAge, false)
 	jar.Set(web.CookieSession, sessionDigest(sid), lifespan, true)
 	return nil
+}
+
+// jar are the cookies of the realm in this answer.
+func (q *request) jar(w http.ResponseWriter) web.CookieJar {
+	return web.Cookies(w, q.r, q.base, q.snap.Realm.Name)
 }
 
 // sessionDigest is what the session iframe compares with the digest of the id
@@ -42,7 +47,7 @@ func sessionDigest(sid string) string {
 
 // clearIdentity logs the browser out: it holds no session any more.
 func (q *request) clearIdentity(w http.ResponseWriter) {
-	jar := web.Cookies(w, q.r, q.base, q.snap.Realm.Name)
+	jar := q.jar(w)
 	for _, name := range []string{web.CookieIdentity, web.CookieSession} {
 		if jar.Get(name) != "" {
 			jar.Clear(name)

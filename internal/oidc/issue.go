@@ -211,11 +211,12 @@ func sessionCode(offline bool) string {
 	return token.SessionOnline
 }
 
-// start opens the session of a fresh login and mints its tokens: what the
-// password and client credentials grants share. The session is written after
-// the tokens are made and before they are handed out, so none is handed out
-// that a crash could lose.
-func (q *request) start(u *model.User, scopes model.ScopeSet, grant string, notes map[string]string) (*Answer, error) {
+// newIssue decides what the tokens of a login hold: the scopes the user has
+// roles for, offline access where it is allowed, and the ids of a refresh token
+// where the client gets one. Session, notes and nonce are the caller's.
+//
+// Errors: errOfflineNotAllowed.
+func (q *request) newIssue(u *model.User, scopes model.ScopeSet, grant string) (*issue, error) {
 	roles := q.snap.UserRoles(u.Grants)
 	asked := scopes.Has(model.OfflineAccess)
 	scopes = scopes.Granted(q.snap.Config, roles)
@@ -223,33 +224,47 @@ func (q *request) start(u *model.User, scopes model.ScopeSet, grant string, note
 	if asked && refreshes && !q.snap.OfflineAllowed(q.snap.EffectiveRoles(q.client, scopes, roles)) {
 		return nil, errOfflineNotAllowed
 	}
-	offline := asked && refreshes
+	is := &issue{
+		user: u, roles: roles, scopes: scopes, openID: scopes.OpenID, offline: asked && refreshes,
+		context: contextOf(q.client, sessionCode(asked), grant),
+	}
+	if refreshes {
+		is.refreshJTI, is.refreshScope = token.NewJTI(q.e.Rand), scopes.FullScope()
+		if q.snap.Realm.RevokeRefreshToken {
+			is.reuseID = token.NewJTI(q.e.Rand)
+		}
+		q.event.detail("refresh_token_id", is.refreshJTI)
+		q.event.detail("refresh_token_type", refreshType(is.offline))
+	}
+	return is, nil
+}
+
+// start opens the session of a fresh login and mints its tokens: what the
+// password and client credentials grants share. The session is written after
+// the tokens are made and before they are handed out, so none is handed out
+// that a crash could lose.
+func (q *request) start(u *model.User, scopes model.ScopeSet, grant string, notes map[string]string) (*Answer, error) {
+	asked := scopes.Has(model.OfflineAccess)
+	is, err := q.newIssue(u, scopes, grant)
+	if err != nil {
+		return nil, err
+	}
 	sid, err := q.e.Sessions.NewID(u.ID)
 	if err != nil {
 		return nil, err
 	}
-	if asked && !refreshes {
+	if asked && is.refreshJTI == "" {
 		notes = maps.Clone(notes)
 		if notes == nil {
 			notes = map[string]string{}
 		}
 		notes[noteOfflineAsOnline] = "true"
 	}
-	is := &issue{
-		user: u, roles: roles, scopes: scopes, notes: notes, openID: scopes.OpenID,
-		context: contextOf(q.client, sessionCode(asked), grant), offline: offline,
-		session: &model.ClientSession{SessionID: sid, Offline: offline, UserStarted: q.now, Started: q.now, LastRefresh: q.now},
-	}
+	is.notes = notes
+	is.session = &model.ClientSession{SessionID: sid, Offline: is.offline, UserStarted: q.now, Started: q.now, LastRefresh: q.now}
 	in := sessionStart(is, q.ip)
-	if refreshes {
-		is.refreshJTI = token.NewJTI(q.e.Rand)
-		if q.snap.Realm.RevokeRefreshToken {
-			is.reuseID = token.NewJTI(q.e.Rand)
-			in.Chain = model.Chain{ID: is.reuseID, Current: is.refreshJTI, Issued: q.now}
-		}
-		is.refreshScope = scopes.FullScope()
-		q.event.detail("refresh_token_id", is.refreshJTI)
-		q.event.detail("refresh_token_type", refreshType(offline))
+	if is.reuseID != "" {
+		in.Chain = model.Chain{ID: is.reuseID, Current: is.refreshJTI, Issued: q.now}
 	}
 	a, err := q.mint(is)
 	if err != nil {
