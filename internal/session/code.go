@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -126,11 +125,7 @@ func (s *Service) newCode(cfg *model.Config, c *model.Client, l *Login, sid stri
 	k := *l.Code
 	k.ClientNum, k.UserID, k.SessionID, k.Notes, k.Scope = c.Num, l.User.ID, sid, l.Notes, l.Scope
 	k.First = started
-	doc, err := json.Marshal(k)
-	if err != nil {
-		return nil, fmt.Errorf("code: %w", err)
-	}
-	return &store.Pending{Handle: handle, Kind: kindCode, RealmNum: cfg.Realm.Num, Doc: doc, Expires: now + l.Lifespan + codeGrace}, nil
+	return newPending(kindCode, cfg.Realm.Num, handle, k, now+l.Lifespan+codeGrace)
 }
 
 // codeGrace is how long an expired code is remembered, in seconds, so that its
@@ -150,15 +145,12 @@ var (
 //
 // Errors: ErrCodeUnknown, ErrCodeExpired.
 func (s *Service) UseCode(ctx context.Context, realm int64, handle string, now int64) (*Code, error) {
-	pending, err := s.Store.Pending(ctx, kindCode, realm, handle, now)
+	code := &Code{}
+	pending, err := s.pending(ctx, kindCode, realm, handle, now, code)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, ErrCodeUnknown
 	} else if err != nil {
 		return nil, err
-	}
-	code := &Code{}
-	if err := json.Unmarshal(pending.Doc, code); err != nil {
-		return nil, fmt.Errorf("code: %w", err)
 	}
 	won, err := s.Store.UsePending(ctx, pending, nil)
 	switch {

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -88,19 +87,19 @@ func (s *Service) NewDevice(ctx context.Context, realm int64, d *Device) (device
 const userCodeTries = 10
 
 func (s *Service) insertDevice(ctx context.Context, realm int64, deviceCode string, d *Device, forget int64) error {
-	doc, err := json.Marshal(d)
+	device, err := newPending(kindDevice, realm, deviceCode, d, forget)
 	if err != nil {
-		return fmt.Errorf("device: %w", err)
+		return err
 	}
-	asked, err := json.Marshal(&Verification{ClientNum: d.ClientNum, Scope: d.Scope, Expires: d.Expires})
+	asked, err := newPending(kindUserCode, realm, d.UserCode, &Verification{ClientNum: d.ClientNum, Scope: d.Scope, Expires: d.Expires}, forget)
 	if err != nil {
-		return fmt.Errorf("device: %w", err)
+		return err
 	}
 	return s.Store.Write(ctx, func(tx *store.Tx) error {
-		if err := tx.InsertPending(&store.Pending{Handle: d.UserCode, Kind: kindUserCode, RealmNum: realm, Doc: asked, Expires: forget}); err != nil {
+		if err := tx.InsertPending(asked); err != nil {
 			return err
 		}
-		return tx.InsertPending(&store.Pending{Handle: deviceCode, Kind: kindDevice, RealmNum: realm, Doc: doc, Expires: forget})
+		return tx.InsertPending(device)
 	})
 }
 
@@ -152,13 +151,11 @@ func (s *Service) Verification(ctx context.Context, realm int64, userCode string
 }
 
 func (s *Service) verification(ctx context.Context, realm int64, userCode string, now int64) (*Verification, error) {
-	pending, err := s.Store.Pending(ctx, kindUserCode, realm, userCode, now)
+	v := &Verification{}
+	var err error
+	v.pending, err = s.pending(ctx, kindUserCode, realm, userCode, now, v)
 	if err != nil {
 		return nil, err
-	}
-	v := &Verification{pending: pending}
-	if err := json.Unmarshal(pending.Doc, v); err != nil {
-		return nil, fmt.Errorf("user code: %w", err)
 	}
 	return v, nil
 }
@@ -186,10 +183,10 @@ func (s *Service) Deny(ctx context.Context, v *Verification, rec Record) error {
 }
 
 // store writes the answer over what was read: the first one stays.
-func (v *Verification) store(tx *store.Tx) (err error) {
+func (v *Verification) store(tx *store.Tx) error {
 	next := *v.pending
-	if next.Doc, err = json.Marshal(v); err != nil {
-		return fmt.Errorf("user code: %w", err)
+	if err := setDoc(&next, v); err != nil {
+		return err
 	}
 	return tx.UpdatePending(&next)
 }
@@ -199,20 +196,17 @@ func (v *Verification) store(tx *store.Tx) (err error) {
 // Errors: ErrCodeUnknown (also when it was used), ErrCodeExpired beside what it
 // stood for.
 func (s *Service) Device(ctx context.Context, realm int64, deviceCode string, now int64) (*Device, error) {
-	pending, err := s.Store.Pending(ctx, kindDevice, realm, deviceCode, now)
+	d := &Device{}
+	var err error
+	d.pending, err = s.pending(ctx, kindDevice, realm, deviceCode, now, d)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil, ErrCodeUnknown
 	case err != nil:
 		return nil, err
-	case pending.Used:
+	case d.pending.Used:
 		return nil, ErrCodeUnknown
-	}
-	d := &Device{pending: pending}
-	if err := json.Unmarshal(pending.Doc, d); err != nil {
-		return nil, fmt.Errorf("device: %w", err)
-	}
-	if d.Expires <= now {
+	case d.Expires <= now:
 		return d, ErrCodeExpired
 	}
 	return d, nil
@@ -229,11 +223,10 @@ func (s *Service) Polled(ctx context.Context, d *Device, now int64) (*Code, erro
 	}
 	d.LastPoll = now
 	next := *d.pending
-	var err error
-	if next.Doc, err = json.Marshal(d); err != nil {
-		return nil, fmt.Errorf("device: %w", err)
+	if err := setDoc(&next, d); err != nil {
+		return nil, err
 	}
-	err = s.Store.Write(ctx, func(tx *store.Tx) error {
+	err := s.Store.Write(ctx, func(tx *store.Tx) error {
 		next.Version = d.pending.Version // it may run again
 		return tx.UpdatePending(&next)
 	})

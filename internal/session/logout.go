@@ -2,8 +2,6 @@ package session
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/latchkey-id/latchkey/internal/model"
@@ -37,26 +35,21 @@ func (s *Service) AskLogout(ctx context.Context, realm int64, in *Logout, now, l
 	if in.Key, err = s.handle(""); err != nil {
 		return err
 	}
-	doc, err := json.Marshal(in)
-	if err != nil {
-		return fmt.Errorf("logout: %w", err)
+	if in.pending, err = newPending(kindLogout, realm, in.Handle, in, now+lifespan); err != nil {
+		return err
 	}
-	in.pending = &store.Pending{Handle: in.Handle, Kind: kindLogout, RealmNum: realm, Doc: doc, Expires: now + lifespan}
 	return s.Store.Write(ctx, func(tx *store.Tx) error { return tx.InsertPending(in.pending) })
 }
 
 // AskedLogout reads a logout of the browser that was not confirmed yet.
 // store.ErrNotFound when there is none.
 func (s *Service) AskedLogout(ctx context.Context, realm int64, browser, handle string, now int64) (*Logout, error) {
-	pending, err := s.Store.Pending(ctx, kindLogout, realm, handle, now)
-	if err != nil {
+	l := &Logout{Handle: handle}
+	var err error
+	if l.pending, err = s.pending(ctx, kindLogout, realm, handle, now, l); err != nil {
 		return nil, err
 	}
-	l := &Logout{Handle: handle, pending: pending}
-	if err := json.Unmarshal(pending.Doc, l); err != nil {
-		return nil, fmt.Errorf("logout: %w", err)
-	}
-	if pending.Used || browser == "" || l.Browser != browser {
+	if l.pending.Used || browser == "" || l.Browser != browser {
 		return nil, fmt.Errorf("logout of another browser, or done: %w", store.ErrNotFound)
 	}
 	return l, nil
@@ -80,22 +73,8 @@ func (s *Service) LogoutTarget(ctx context.Context, cfg *model.Config, sessionID
 	if sessionID == "" || userID == "" {
 		return 0, model.ErrSessionGone
 	}
-	shard = model.ShardOf(userID)
-	us, shares, err := s.Store.FindUserSession(ctx, shard, sessionID, false)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return 0, model.ErrSessionGone
-	case err != nil:
-		return 0, fmt.Errorf("read login: %w", err)
-	case us.UserID != userID, us.RealmNum != cfg.Realm.Num, us.Ended != nil:
-		return 0, model.ErrSessionGone
+	if _, _, err := s.liveLogin(ctx, cfg, sessionID, userID); err != nil {
+		return 0, err
 	}
-	last := us.Started
-	for i := range shares {
-		last = max(last, shares[i].LastRefresh)
-	}
-	if over(cfg, us, last, s.now()) {
-		return 0, model.ErrSessionGone
-	}
-	return shard, nil
+	return model.ShardOf(userID), nil
 }

@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -56,11 +55,9 @@ func (s *Service) Begin(ctx context.Context, realm int64, p *Progress, now, life
 		return err
 	}
 	p.Started = now
-	doc, err := json.Marshal(p)
-	if err != nil {
-		return fmt.Errorf("login: %w", err)
+	if p.pending, err = newPending(kindProgress, realm, p.Tab, p, now+lifespan); err != nil {
+		return err
 	}
-	p.pending = &store.Pending{Handle: p.Tab, Kind: kindProgress, RealmNum: realm, Doc: doc, Expires: now + lifespan}
 	return s.Store.Write(ctx, func(tx *store.Tx) error { return tx.InsertPending(p.pending) })
 }
 
@@ -85,16 +82,13 @@ func (s *Service) NewBrowser() (string, error) { return s.handle("") }
 // Errors: store.ErrNotFound when there is none, it expired or is another
 // browser's; ErrFinished with it when it is complete.
 func (s *Service) Progress(ctx context.Context, realm int64, browser, tab string, now int64) (*Progress, error) {
-	pending, err := s.Store.Pending(ctx, kindProgress, realm, tab, now)
-	if err != nil {
+	p := &Progress{Tab: tab}
+	var err error
+	if p.pending, err = s.pending(ctx, kindProgress, realm, tab, now, p); err != nil {
 		return nil, err
 	}
-	p := &Progress{Tab: tab, pending: pending}
-	if err := json.Unmarshal(pending.Doc, p); err != nil {
-		return nil, fmt.Errorf("login: %w", err)
-	}
 	switch {
-	case pending.Used && p.Browser == browser:
+	case p.pending.Used && p.Browser == browser:
 		return p, ErrFinished
 	case p.Browser != browser || browser == "":
 		return nil, fmt.Errorf("login of another browser: %w", store.ErrNotFound)
@@ -113,8 +107,8 @@ func (s *Service) Advance(ctx context.Context, p *Progress, rec Record) error {
 		return err
 	}
 	p.Key = key
-	if p.pending.Doc, err = json.Marshal(p); err != nil {
-		return fmt.Errorf("login: %w", err)
+	if err := setDoc(p.pending, p); err != nil {
+		return err
 	}
 	return s.Store.Write(ctx, func(tx *store.Tx) error {
 		next := *p.pending

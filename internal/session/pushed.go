@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -26,13 +25,13 @@ func (s *Service) Push(ctx context.Context, r *model.Realm, values map[string]st
 	if handle, err = s.handle(""); err != nil {
 		return "", err
 	}
-	doc, err := json.Marshal(pushedRequest{Values: values, Until: now + lifespan})
-	if err != nil {
-		return "", fmt.Errorf("pushed request: %w", err)
-	}
 	// A login that began in time may end later: the row is kept so long that the
 	// first to end can forbid it to the others.
-	p := &store.Pending{Handle: handle, Kind: kindPushed, RealmNum: r.Num, Doc: doc, Expires: now + lifespan + r.AccessCodeLifespanLogin()}
+	req := pushedRequest{Values: values, Until: now + lifespan}
+	p, err := newPending(kindPushed, r.Num, handle, req, now+lifespan+r.AccessCodeLifespanLogin())
+	if err != nil {
+		return "", err
+	}
 	return handle, s.Store.Write(ctx, func(tx *store.Tx) error { return tx.InsertPending(p) })
 }
 
@@ -40,13 +39,10 @@ func (s *Service) Push(ctx context.Context, r *model.Realm, values map[string]st
 //
 // Errors: store.ErrNotFound, also when it was used or expired.
 func (s *Service) Pushed(ctx context.Context, realm int64, handle string, now int64) (map[string]string, error) {
-	p, err := s.Store.Pending(ctx, kindPushed, realm, handle, now)
+	var req pushedRequest
+	p, err := s.pending(ctx, kindPushed, realm, handle, now, &req)
 	if err != nil {
 		return nil, err
-	}
-	var req pushedRequest
-	if err := json.Unmarshal(p.Doc, &req); err != nil {
-		return nil, fmt.Errorf("pushed request: %w", err)
 	}
 	if p.Used || req.Until <= now {
 		return nil, fmt.Errorf("pushed request used or expired: %w", store.ErrNotFound)

@@ -18,10 +18,8 @@ const NoteAuthTime = "AUTH_TIME"
 type SSO struct {
 	SessionID string
 	User      *model.User
-	Started   int64
 	AuthTime  int64 // Unix seconds
 	Remember  bool
-	Clients   []int64 // numbers of the clients with a live part
 }
 
 // SSO reads the login that an identity cookie issued at iat names. The session
@@ -30,29 +28,18 @@ type SSO struct {
 //
 // Errors: model.ErrSessionGone.
 func (s *Service) SSO(ctx context.Context, cfg *model.Config, sessionID, userID string, iat int64) (*SSO, error) {
-	us, shares, err := s.Store.FindUserSession(ctx, model.ShardOf(userID), sessionID, false)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return nil, model.ErrSessionGone
-	case err != nil:
-		return nil, fmt.Errorf("read login: %w", err)
-	case us.UserID != userID, us.RealmNum != cfg.Realm.Num, us.Ended != nil, us.RememberMe && !cfg.Realm.RememberMe:
+	us, shares, err := s.liveLogin(ctx, cfg, sessionID, userID)
+	if err != nil {
+		return nil, err
+	}
+	if us.RememberMe && !cfg.Realm.RememberMe {
 		return nil, model.ErrSessionGone
 	}
-	sso := &SSO{SessionID: sessionID, Started: us.Started, AuthTime: us.Started, Remember: us.RememberMe}
-	last := us.Started
+	sso := &SSO{SessionID: sessionID, AuthTime: us.Started, Remember: us.RememberMe}
 	for i := range shares {
-		x := &shares[i]
-		last = max(last, x.LastRefresh)
-		if at, err := strconv.ParseInt(x.Notes[NoteAuthTime], 10, 64); err == nil {
+		if at, err := strconv.ParseInt(shares[i].Notes[NoteAuthTime], 10, 64); err == nil {
 			sso.AuthTime = max(sso.AuthTime, at)
 		}
-		if c := cfg.ClientByNum(x.ClientNum); c != nil && x.Live() && alive(cfg, c, x, s.now()) {
-			sso.Clients = append(sso.Clients, x.ClientNum)
-		}
-	}
-	if over(cfg, us, last, s.now()) {
-		return nil, model.ErrSessionGone
 	}
 	sso.User, err = s.Store.UserByID(ctx, cfg.Realm.Num, userID)
 	switch {
@@ -64,6 +51,30 @@ func (s *Service) SSO(ctx context.Context, cfg *model.Config, sessionID, userID 
 		return nil, model.ErrSessionGone
 	}
 	return sso, nil
+}
+
+// liveLogin reads an online session of a user and all clients' parts in it. It
+// must live; its idle time counts from the latest use by any client.
+//
+// Errors: model.ErrSessionGone.
+func (s *Service) liveLogin(ctx context.Context, cfg *model.Config, sessionID, userID string) (*model.UserSession, []model.ClientSession, error) {
+	us, shares, err := s.Store.FindUserSession(ctx, model.ShardOf(userID), sessionID, false)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, nil, model.ErrSessionGone
+	case err != nil:
+		return nil, nil, fmt.Errorf("read login: %w", err)
+	case us.UserID != userID, us.RealmNum != cfg.Realm.Num, us.Ended != nil:
+		return nil, nil, model.ErrSessionGone
+	}
+	last := us.Started
+	for i := range shares {
+		last = max(last, shares[i].LastRefresh)
+	}
+	if over(cfg, us, last, s.now()) {
+		return nil, nil, model.ErrSessionGone
+	}
+	return us, shares, nil
 }
 
 // over judges a user session by the realm's limits alone; last is when any
