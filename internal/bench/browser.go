@@ -44,12 +44,18 @@ func visitors(connections int) *http.Client {
 	}
 }
 
-// fetch sends what a browser would and returns the answer with its body, and
-// how many bytes head and body took.
-func (v *visit) fetch(ctx context.Context, method, target string, form url.Values) (resp *http.Response, body string, size int, err error) {
+// page is an answer; size is that of its head and body.
+type page struct {
+	status         int
+	location, body string
+	size           int
+}
+
+// fetch sends what a browser would.
+func (v *visit) fetch(ctx context.Context, method, target string, form url.Values) (a page, err error) {
 	req, err := http.NewRequestWithContext(ctx, method, target, strings.NewReader(form.Encode()))
 	if err != nil {
-		return nil, "", 0, err
+		return a, err
 	}
 	req.Header.Set("Accept-Encoding", "gzip")
 	req.Host = strings.TrimPrefix(publicURL, "http://")
@@ -59,19 +65,20 @@ func (v *visit) fetch(ctx context.Context, method, target string, form url.Value
 	for name, value := range v.cookies {
 		req.AddCookie(&http.Cookie{Name: name, Value: value})
 	}
-	if resp, err = v.agent.Do(req); err != nil {
-		return nil, "", 0, err
+	resp, err := v.agent.Do(req)
+	if err != nil {
+		return a, err
 	}
 	defer resp.Body.Close()
 	head, err := httputil.DumpResponse(resp, false)
 	if err != nil {
-		return nil, "", 0, err
+		return a, err
 	}
 	raw, err := io.ReadAll(resp.Body)
 	for _, c := range resp.Cookies() {
 		v.cookies[c.Name] = c.Value
 	}
-	return resp, string(raw), len(head) + len(raw), err
+	return page{resp.StatusCode, resp.Header.Get("Location"), string(raw), len(head) + len(raw)}, err
 }
 
 var (
@@ -81,35 +88,35 @@ var (
 )
 
 // open asks for a code and reads the login page.
-func (v *visit) open(ctx context.Context) (body string, size int, err error) {
+func (v *visit) open(ctx context.Context) (page, error) {
 	query := url.Values{"client_id": {"portal"}, "response_type": {"code"}, "scope": {"openid offline_access"},
 		"redirect_uri": {callback}, "state": {"s"}, "nonce": {"n"}}
-	resp, body, size, err := v.fetch(ctx, http.MethodGet, v.base+"/realms/"+loginRealm+"/protocol/openid-connect/auth?"+query.Encode(), nil)
+	a, err := v.fetch(ctx, http.MethodGet, v.base+"/realms/"+loginRealm+"/protocol/openid-connect/auth?"+query.Encode(), nil)
 	if err != nil {
-		return "", 0, err
+		return a, err
 	}
-	form := formAction.FindStringSubmatch(body)
-	if resp.StatusCode != http.StatusOK || form == nil {
-		return "", 0, fmt.Errorf("login page: %s %.200s", resp.Status, body)
+	form := formAction.FindStringSubmatch(a.body)
+	if a.status != http.StatusOK || form == nil {
+		return a, fmt.Errorf("login page: %d %.200s", a.status, a.body)
 	}
 	v.action, v.fields = strings.Replace(html.UnescapeString(form[1]), publicURL, v.base, 1), url.Values{}
-	for _, field := range hiddenField.FindAllStringSubmatch(body, -1) {
+	for _, field := range hiddenField.FindAllStringSubmatch(a.body, -1) {
 		v.fields.Set(field[1], html.UnescapeString(field[2]))
 	}
-	return body, size, nil
+	return a, nil
 }
 
 // login sends user n's password and takes the code out of the answer.
 func (v *visit) login(ctx context.Context, n int) error {
 	v.fields.Set("username", userName(n))
 	v.fields.Set("password", "pw")
-	resp, body, _, err := v.fetch(ctx, http.MethodPost, v.action, v.fields)
+	a, err := v.fetch(ctx, http.MethodPost, v.action, v.fields)
 	if err != nil {
 		return err
 	}
-	to, err := url.Parse(resp.Header.Get("Location"))
+	to, err := url.Parse(a.location)
 	if err != nil || !strings.HasPrefix(to.String(), callback) || to.Query().Get("code") == "" {
-		return fmt.Errorf("password: %s to %q %.200s", resp.Status, to, body)
+		return fmt.Errorf("password: %d to %q %.200s", a.status, a.location, a.body)
 	}
 	v.code = to.Query().Get("code")
 	return nil
@@ -128,19 +135,20 @@ func (v *visit) exchange(w *wire) error {
 // firstVisit opens the login page and everything it links to, and returns how
 // many bytes came.
 func (v *visit) firstVisit(ctx context.Context) (int, error) {
-	body, size, err := v.open(ctx)
+	a, err := v.open(ctx)
 	if err != nil {
 		return 0, err
 	}
-	for _, link := range resource.FindAllStringSubmatch(body, -1) {
-		resp, _, more, err := v.fetch(ctx, http.MethodGet, v.base+link[1], nil)
+	size := a.size
+	for _, link := range resource.FindAllStringSubmatch(a.body, -1) {
+		more, err := v.fetch(ctx, http.MethodGet, v.base+link[1], nil)
 		if err != nil {
 			return 0, err
 		}
-		if resp.StatusCode != http.StatusOK {
-			return 0, fmt.Errorf("%s: %s", link[1], resp.Status)
+		if more.status != http.StatusOK {
+			return 0, fmt.Errorf("%s: %d", link[1], more.status)
 		}
-		size += more
+		size += more.size
 	}
 	return size, nil
 }
@@ -168,7 +176,7 @@ func (b *bench) inBrowser(ctx context.Context, p *process) (r browserLogins, err
 		connections, n int
 		do             func(w *wire, _, i int) error
 	}{
-		{&r.page, 1, 10 * len(visits), func(_ *wire, _, i int) error { _, _, err := visits[i%len(visits)].open(ctx); return err }},
+		{&r.page, 1, 10 * len(visits), func(_ *wire, _, i int) error { _, err := visits[i%len(visits)].open(ctx); return err }},
 		{&r.password, b.connections, len(visits), func(_ *wire, _, i int) error { return visits[i].login(ctx, i%people) }},
 		{&r.code, b.connections, len(visits), func(w *wire, _, i int) error { return visits[i].exchange(w) }},
 	} {
