@@ -53,7 +53,7 @@ func BackChannelLogout(p *Provider, end func(context.Context, LogoutNotice) erro
 			w.WriteHeader(http.StatusOK) // a retry of what was done
 			return
 		}
-		_, offline := body.Events[logoutEvent][offlineMember]
+		offline, _ := body.Events[offlineMember].(bool)
 		if err := end(r.Context(), LogoutNotice{Subject: body.Subject, SessionID: body.SessionID, Offline: offline}); err != nil {
 			seen.undo(body.ID)
 			http.Error(w, "the logout could not be done now", http.StatusInternalServerError)

@@ -52,25 +52,25 @@ func (t *Token) Claims(into any) error { return json.Unmarshal(t.claims, into) }
 // payload is what is read of a token's claims. Times are pointers: a missing
 // one is not 1970.
 type payload struct {
-	ID              string                    `json:"jti"`
-	Subject         string                    `json:"sub"`
-	Issuer          string                    `json:"iss"`
-	Audience        stringOrList              `json:"aud"`
-	AuthorizedParty string                    `json:"azp"`
-	SessionID       string                    `json:"sid"`
-	Type            string                    `json:"typ"`
-	Username        string                    `json:"preferred_username"`
-	Email           string                    `json:"email"`
-	Name            string                    `json:"name"`
-	Scope           string                    `json:"scope"`
-	Nonce           string                    `json:"nonce"`
-	AuthTime        *seconds                  `json:"auth_time"`
-	IssuedAt        *seconds                  `json:"iat"`
-	Expires         *seconds                  `json:"exp"`
-	NotBefore       *seconds                  `json:"nbf"`
-	RealmAccess     roleList                  `json:"realm_access"`
-	ResourceAccess  map[string]roleList       `json:"resource_access"`
-	Events          map[string]map[string]any `json:"events"`
+	ID              string              `json:"jti"`
+	Subject         string              `json:"sub"`
+	Issuer          string              `json:"iss"`
+	Audience        stringOrList        `json:"aud"`
+	AuthorizedParty string              `json:"azp"`
+	SessionID       string              `json:"sid"`
+	Type            string              `json:"typ"`
+	Username        string              `json:"preferred_username"`
+	Email           string              `json:"email"`
+	Name            string              `json:"name"`
+	Scope           string              `json:"scope"`
+	Nonce           string              `json:"nonce"`
+	AuthTime        *seconds            `json:"auth_time"`
+	IssuedAt        *seconds            `json:"iat"`
+	Expires         *seconds            `json:"exp"`
+	NotBefore       *seconds            `json:"nbf"`
+	RealmAccess     roleList            `json:"realm_access"`
+	ResourceAccess  map[string]roleList `json:"resource_access"`
+	Events          map[string]any      `json:"events"`
 }
 
 // readPayload reads claims strictly: a member that occurs twice is an error, at
