@@ -135,19 +135,6 @@ func (d *Pages) open(w http.ResponseWriter, r *http.Request) (v *visit, done boo
 	return v, done, err
 }
 
-// clientGone refuses to go on for a client that was disabled or deleted since
-// the login began.
-func (v *visit) clientGone() (bool, error) {
-	if v.client != nil && v.client.Enabled {
-		return false, nil
-	}
-	e := v.event("LOGIN_ERROR")
-	e.Error = "client_disabled"
-	v.keep(e)
-	web.Log(v.ctx).Set("error", e.Error)
-	return true, v.page(http.StatusBadRequest, ui.Error{Message: ui.Msg(ui.MsgLoginRequesterNotEnabled)})
-}
-
 // refuse answers with an error page that leads back to the client.
 func (v *visit) refuse(m ui.Message) error {
 	return v.page(http.StatusBadRequest, ui.Error{Message: m, BackURL: v.home()})
@@ -304,7 +291,11 @@ func (v *visit) next() (session.Step, string, []*model.ClientScope, error) {
 // address is where a page of this login is, and where its form posts to.
 func (v *visit) address(page, execution string) string {
 	q := url.Values{"session_code": {v.p.Key}, "execution": {execution}, "client_id": {v.p.Request.ClientID}, "tab_id": {v.p.Tab}}
-	return v.base + "/realms/" + url.PathEscape(v.snap.Realm.Name) + "/login-actions/" + page + "?" + q.Encode()
+	return v.realmURL() + "/login-actions/" + page + "?" + q.Encode()
+}
+
+func (v *visit) realmURL() string {
+	return v.base + "/realms/" + url.PathEscape(v.snap.Realm.Name)
 }
 
 func (v *visit) formTo(page, execution string) ui.Form {
