@@ -19,12 +19,9 @@ import (
 // sent the address with the code, and a person consents before anything is
 // given to the device.
 func (d *Pages) deviceEntry(w http.ResponseWriter, r *http.Request) error {
-	v, err := d.at(w, r, nil)
-	if err != nil {
+	v, done, err := d.enter(w, r)
+	if err != nil || done {
 		return err
-	}
-	if !v.snap.Realm.Enabled {
-		return v.page(http.StatusBadRequest, ui.Error{Message: ui.Msg(ui.MsgRealmNotEnabled)})
 	}
 	if v.form, err = web.ParseParameters(r); err != nil && !errors.Is(err, web.ErrDuplicated) {
 		return err
@@ -119,12 +116,9 @@ func (v *visit) clientGone() (bool, error) {
 
 // deviceStatus says how it ended. It decides nothing: anyone may open it.
 func (d *Pages) deviceStatus(w http.ResponseWriter, r *http.Request) error {
-	v, err := d.at(w, r, nil)
-	if err != nil {
+	v, done, err := d.enter(w, r)
+	if err != nil || done {
 		return err
-	}
-	if !v.snap.Realm.Enabled {
-		return v.page(http.StatusBadRequest, ui.Error{Message: ui.Msg(ui.MsgRealmNotEnabled)})
 	}
 	switch v.query.Get("error") {
 	case "":

@@ -102,9 +102,9 @@ func (d *Pages) at(w http.ResponseWriter, r *http.Request, snap *realm.Snapshot)
 	return v, nil
 }
 
-// open finds the login a page's address names; done tells that the request has
-// been answered, because there is none or it may not go on.
-func (d *Pages) open(w http.ResponseWriter, r *http.Request) (v *visit, done bool, err error) {
+// enter begins a visit to a realm that lets people in; done tells that the
+// request has been answered, because this one does not.
+func (d *Pages) enter(w http.ResponseWriter, r *http.Request) (v *visit, done bool, err error) {
 	if v, err = d.at(w, r, nil); err != nil {
 		return nil, false, err
 	}
@@ -113,6 +113,15 @@ func (d *Pages) open(w http.ResponseWriter, r *http.Request) (v *visit, done boo
 		return v, true, v.refuse(ui.Msg(ui.MsgRealmNotEnabled))
 	case web.PlainHTTP(r, v.base, v.snap.Realm.SSLRequired):
 		return v, true, v.refuse(ui.Msg(ui.MsgHTTPSRequired))
+	}
+	return v, false, nil
+}
+
+// open finds the login a page's address names; done tells that the request has
+// been answered, because there is none or it may not go on.
+func (d *Pages) open(w http.ResponseWriter, r *http.Request) (v *visit, done bool, err error) {
+	if v, done, err = d.enter(w, r); err != nil || done {
+		return v, done, err
 	}
 	browser := v.jar.Get(web.CookieBrowser)
 	p, err := d.Sessions.Progress(v.ctx, v.snap.Realm.Num, browser, v.query.Get("tab_id"), v.now)
