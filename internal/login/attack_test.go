@@ -773,7 +773,7 @@ func TestPlainHTTP_ShowsNoForm(t *testing.T) {
 	p.says(400, "HTTPS required")
 	p.none()
 	for _, where := range []string{"/device", "/device?user_code=ABCD-EFGH", "/device/status", "/device/status?error=access_denied"} {
-		b.get("/realms/shop" + where).says(400, "HTTPS required")
+		b.get("/realms/shop"+where).says(400, "HTTPS required")
 	}
 	b.post("/realms/shop/device", url.Values{"device_user_code": {"ABCD-EFGH"}}).says(400, "HTTPS required")
 }
