@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -18,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/latchkey-id/latchkey/internal/server/servertest"
 )
 
 // binary is the program under test, built once.
@@ -27,22 +28,7 @@ func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "curl" {
 		os.Exit(standInCurl(os.Args[1:]))
 	}
-	dir, err := os.MkdirTemp("", "latchkey-test-")
-	if err == nil {
-		binary = filepath.Join(dir, "latchkey")
-		var out []byte
-		if out, err = exec.Command("go", "build", "-buildvcs=false", "-o", binary, ".").CombinedOutput(); err != nil {
-			err = fmt.Errorf("%w\n%s", err, out)
-		}
-	}
-	code := 1
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "build latchkey:", err)
-	} else {
-		code = m.Run()
-	}
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
+	servertest.RunWithProgram(m, &binary)
 }
 
 // patience is how long tests wait for another process before they give up.

@@ -8,14 +8,14 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/latchkey-id/latchkey/internal/server/servertest"
 )
 
 // random is a number in [0, n).
@@ -29,22 +29,7 @@ func random(n uint64) uint64 {
 var program string
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "latchkey-crash-")
-	if err == nil {
-		program = filepath.Join(dir, "latchkey")
-		var out []byte
-		if out, err = exec.Command("go", "build", "-buildvcs=false", "-o", program, "github.com/latchkey-id/latchkey/cmd/latchkey").CombinedOutput(); err != nil {
-			err = fmt.Errorf("%w\n%s", err, out)
-		}
-	}
-	code := 1
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "build latchkey:", err)
-	} else {
-		code = m.Run()
-	}
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
+	servertest.RunWithProgram(m, &program)
 }
 
 // freePort is a loopback port below those that systems give to outgoing

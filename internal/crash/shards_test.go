@@ -18,15 +18,9 @@ const crowd = 24
 // the shard is back.
 func TestShardDown_OthersAreServed(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("starts four servers")
-	}
 	servers := pgtest.NewShards(t)
 	key := filepath.Join(t.TempDir(), "instance.key")
-	db := servers.Schema(t, func(dsn string) error {
-		migrate(t, dsn, key)
-		return nil
-	})
+	db := servers.Schema(t, func(dsn string) { migrate(t, dsn, key) })
 	p := startServer(t, db, append(crowdArgs(t), "--instance-key-file", key)...)
 	var chains []*chain
 	for i := range crowd {

@@ -55,13 +55,6 @@ func citusCalls(t *testing.T, dsn string) []string {
 	return calls
 }
 
-func mustMigrate(t *testing.T, dsn string) {
-	t.Helper()
-	if _, err := Migrate(t.Context(), dsn, testOptions, nil); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // wantCalls are the calls that distribute the schema, in the order of its
 // tables, the one of versions last.
 func wantCalls(t *testing.T, shards int) []string {

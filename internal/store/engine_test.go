@@ -21,10 +21,7 @@ const (
 // engineDSN is a schema of its own.
 func engineDSN(t testing.TB, engine string) string {
 	t.Helper()
-	dsn, migrate := os.Getenv(dsnEnv), func(dsn string) error {
-		_, err := Migrate(t.Context(), dsn, testOptions, nil)
-		return err
-	}
+	dsn, migrate := os.Getenv(dsnEnv), func(dsn string) { mustMigrate(t, dsn) }
 	switch servers := strings.Split(dsn, " "); engine {
 	case "postgres":
 		dsn = pgtest.Schema(t, dsn)
@@ -32,11 +29,8 @@ func engineDSN(t testing.TB, engine string) string {
 		dsn = pgtest.SpannedSchema(t, servers[0], servers[1:], migrate)
 	case "citus":
 		dsn = pgtest.Schema(t, dsn)
-		err := migrate(dsn)
-		if err == nil {
-			_, err = Distribute(t.Context(), dsn, DefaultCitusShards, nil)
-		}
-		if err != nil {
+		migrate(dsn)
+		if _, err := Distribute(t.Context(), dsn, DefaultCitusShards, nil); err != nil {
 			t.Fatal(err)
 		}
 	default:
@@ -58,9 +52,6 @@ func TestStore_OnShards(t *testing.T) {
 	if os.Getenv(engineEnv) != "" {
 		return
 	}
-	if testing.Short() {
-		t.Skip("starts four servers")
-	}
 	c := pgtest.NewShards(t)
 	runSuite(t, "shards", strings.Join(append([]string{c.Gateway}, c.Servers...), " "))
 }
@@ -72,6 +63,13 @@ func TestStore_OnCitus(t *testing.T) {
 		return
 	}
 	runSuite(t, "citus", dsn)
+}
+
+// newShards are shards with a schema that spans them, at dsn.
+func newShards(t *testing.T) (c *pgtest.Shards, dsn string) {
+	t.Helper()
+	c = pgtest.NewShards(t)
+	return c, c.Schema(t, func(dsn string) { mustMigrate(t, dsn) })
 }
 
 // runSuite runs this test binary once more, on another engine, and shows what

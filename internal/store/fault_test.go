@@ -21,9 +21,7 @@ func openProxied(t *testing.T) (*Store, *pgtest.Proxy) {
 		return nil, nil
 	}
 	dsn := pgtest.Schema(t, os.Getenv(dsnEnv))
-	if _, err := Migrate(t.Context(), dsn, testOptions, nil); err != nil {
-		t.Fatal(err)
-	}
+	mustMigrate(t, dsn)
 	p, through := pgtest.NewProxy(t, dsn)
 	s, err := Open(t.Context(), through, testOptions)
 	if err != nil {
@@ -293,14 +291,8 @@ func TestShards_OneDown(t *testing.T) {
 	if os.Getenv(engineEnv) != "" {
 		return
 	}
-	if testing.Short() {
-		t.Skip("starts four servers")
-	}
-	c := pgtest.NewShards(t)
-	s := openAt(t, c.Schema(t, func(dsn string) error {
-		_, err := Migrate(t.Context(), dsn, testOptions, nil)
-		return err
-	}))
+	c, dsn := newShards(t)
+	s := openAt(t, dsn)
 	const n = 30
 	fillUsers(t, s, n)
 	all := fillSessions(t, s, n)

@@ -60,9 +60,13 @@ func New(t testing.TB, settings ...string) *Server {
 // volatile are the settings of servers on which durability is not tested.
 var volatile = []string{"fsync=off", "full_page_writes=off"}
 
-// NewShards is StartShards until the test ends, as New.
+// NewShards is StartShards until the test ends, as New. Short runs are skipped:
+// it starts four servers.
 func NewShards(t testing.TB) *Shards {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts four servers")
+	}
 	c, err := StartShards(volatile...)
 	started(t, err)
 	t.Cleanup(c.Stop)
