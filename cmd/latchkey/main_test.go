@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long tests wait for another process before they give up.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // environ is the environment of programs under test: none of the settings
 // this process may have been started with.

@@ -18,6 +18,10 @@ import (
 	"github.com/latchkey-id/latchkey/internal/server/servertest"
 )
 
+// patience bounds every wait: what works takes a fraction of it on a machine
+// that is busy, and what hangs takes longer.
+const patience = 2 * time.Minute
+
 // random is a number in [0, n).
 func random(n uint64) uint64 {
 	var b [8]byte
@@ -116,7 +120,7 @@ func startCommand(t *testing.T, command func(serve []string) *exec.Cmd, db strin
 		base: fmt.Sprintf("http://127.0.0.1:%d", port), management: fmt.Sprintf("http://127.0.0.1:%d", management),
 		out: &output{}, exited: make(chan struct{}),
 	}
-	p.client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	p.client = &http.Client{Timeout: 2 * patience, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	p.cmd = command(append([]string{"serve", "--db", db, "--public-url", publicURL,
 		"--listen", fmt.Sprintf("127.0.0.1:%d", port), "--management-listen", fmt.Sprintf("127.0.0.1:%d", management)}, args...))
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
@@ -134,7 +138,7 @@ func startCommand(t *testing.T, command func(serve []string) *exec.Cmd, db strin
 
 func (p *process) waitReady(t *testing.T, url string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -149,7 +153,7 @@ func (p *process) waitReady(t *testing.T, url string) {
 		case <-p.exited:
 			t.Fatalf("the server ended instead of starting: %v\n%s", p.err, p.out.tail())
 		case <-ctx.Done():
-			t.Fatalf("the server is not ready after a minute\n%s", p.out.tail())
+			t.Fatalf("the server is not ready after %v\n%s", patience, p.out.tail())
 		case <-tick.C:
 		}
 	}

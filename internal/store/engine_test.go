@@ -76,7 +76,7 @@ func newShards(t *testing.T) (c *pgtest.Shards, dsn string) {
 // failed there.
 func runSuite(t *testing.T, engine, dsn string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.timeout=5m")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.timeout="+timeLeft(t).String())
 	if testing.Short() {
 		cmd.Args = append(cmd.Args, "-test.short")
 	}
@@ -92,6 +92,15 @@ func runSuite(t *testing.T, engine, dsn string) {
 		}
 	}
 	t.Errorf("the suite on %s: %v", engine, err)
+}
+
+// timeLeft is how long this process may still take; 0 = as long as it wants.
+func timeLeft(t *testing.T) time.Duration {
+	deadline, ok := t.Deadline()
+	if !ok {
+		return 0
+	}
+	return max(time.Second, time.Until(deadline)-10*time.Second) // to tell what failed there
 }
 
 // askPostgres asks the database a question it answers with one number.

@@ -66,8 +66,8 @@ func (c *Shards) join() error {
 	var script strings.Builder
 	script.WriteString("create extension postgres_fdw;")
 	for i, s := range c.started[1:] {
-		fmt.Fprintf(&script, `create server s%d foreign data wrapper postgres_fdw options (host '127.0.0.1', port '%d', dbname 'postgres', async_capable 'true', connect_timeout '2');
- create user mapping for postgres server s%d options (user 'postgres');`, i+1, s.Port, i+1)
+		fmt.Fprintf(&script, `create server s%d foreign data wrapper postgres_fdw options (host '127.0.0.1', port '%d', dbname 'postgres', async_capable 'true', connect_timeout '%d');
+ create user mapping for postgres server s%d options (user 'postgres');`, i+1, s.Port, ConnectTimeout, i+1)
 	}
 	return Exec(context.Background(), c.Gateway, script.String())
 }
