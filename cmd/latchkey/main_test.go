@@ -137,11 +137,16 @@ func (p *process) line(t *testing.T, l *lines, part string) string {
 	}
 }
 
+// freely are the arguments of a server on free loopback ports.
+func freely(more ...string) []string {
+	return append([]string{"serve", "--listen", "127.0.0.1:0", "--management-listen", "127.0.0.1:0"}, more...)
+}
+
 // serve starts a server on free loopback ports in dir and stops it, by its own
 // process, when the test ends.
 func serve(t *testing.T, dir string, env []string, args ...string) *process {
 	t.Helper()
-	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--management-listen", "127.0.0.1:0", "--log-format", "json"}, args...)
+	args = freely(append([]string{"--log-format", "json"}, args...)...)
 	p := &process{Cmd: exec.Command(binary, args...), ended: make(chan struct{})}
 	p.Dir, p.Env = dir, environ(env...)
 	stdout, err := p.StdoutPipe()
