@@ -372,7 +372,7 @@ func TestCodeReplay_OneOfManyWins(t *testing.T) {
 		t.Run(tt.scope, func(t *testing.T) {
 			t.Parallel()
 			s := newShop(t, "")
-			other := servertest.New(t, servertest.WithConfig(func(c *server.Config) { c.Store, c.Now = s.Store, s.Clock.Now }))
+			other := servertest.Beside(t, s)
 			b := newBrowser(t, s)
 			b.login("alice")
 			code := b.get(auth("scope", tt.scope)).code()
