@@ -11,6 +11,7 @@ const (
 	EndedByConsent     = "consent_revoked" // the consent or offline grant was taken back
 	EndedByReplay      = "refresh_reuse"   // a superseded refresh token was used again
 	EndedByUserLogout  = "user_logout"     // all sessions of the user
+	EndedByUser        = "user"            // the user ended it in the account REST
 	EndedByRealmLogout = "realm_logout"    // all sessions of the realm
 	EndedByCodeReplay  = "code_reuse"      // an authorization code was used twice
 	EndedByOffline     = "offline_only"    // the browser login was for offline access alone

@@ -311,7 +311,21 @@ func (q *request) loginNotes(p *session.Progress) map[string]string {
 	if at == 0 {
 		at, acr = p.SSOTime, "0"
 	}
-	return map[string]string{session.NoteAuthTime: strconv.FormatInt(at, 10), "acr": acr}
+	return q.withAgent(map[string]string{session.NoteAuthTime: strconv.FormatInt(at, 10), "acr": acr})
+}
+
+// withAgent adds to the notes of a login what its program and device say they
+// are, for the person who looks at the list of logins.
+func (q *request) withAgent(notes map[string]string) map[string]string {
+	agent := model.ParseUserAgent(q.r.UserAgent()).Note()
+	if agent == "" {
+		return notes
+	}
+	if notes == nil {
+		notes = map[string]string{}
+	}
+	notes[model.NoteUserAgent] = agent
+	return notes
 }
 
 // answerError answers the client with an error. The event, if there is one, is
