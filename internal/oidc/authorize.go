@@ -311,7 +311,8 @@ func (q *request) loginNotes(p *session.Progress) map[string]string {
 	if at == 0 {
 		at, acr = p.SSOTime, "0"
 	}
-	return map[string]string{session.NoteAuthTime: strconv.FormatInt(at, 10), "acr": acr}
+	notes := map[string]string{session.NoteAuthTime: strconv.FormatInt(at, 10), "acr": acr}
+	return q.markOffline(notes, q.asked(&p.Request))
 }
 
 // answerError answers the client with an error. The event, if there is one, is
