@@ -37,7 +37,6 @@ var (
 	errNoSession       = errors.New("unknown session")
 	errNoConsent       = errors.New("neither consent nor offline session")
 	errDuplicate       = errors.New("exists already")
-	errOtherCredential = errors.New("credential is no password")
 	errNoPassword      = errors.New("no password in the body")
 	errEmptyPassword   = errors.New("empty password")
 	errBuiltInClient   = errors.New("built-in client")
@@ -87,7 +86,6 @@ var answers = []struct {
 	{realm.ErrUnknown, 404, plain, "", "HTTP 404 Not Found"},
 
 	{errDuplicate, 409, oauth, "conflict", "Duplicate resource error"},
-	{errOtherCredential, 400, plain, "", "Only passwords can be removed"},
 	{errNoPassword, 400, plain, "", "No password provided"},
 	{errEmptyPassword, 400, plain, "", "Empty password not allowed"},
 	{errBuiltInClient, 400, oauth, "invalid_request", "Could not delete client"},
