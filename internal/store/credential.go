@@ -20,6 +20,9 @@ var (
 	qCreds       = stmt("credentials", `select id, type, label, created, priority, secret_data, credential_data from credential where sk = $1 and user_id = $2 order by priority, created`)
 	qCredInsert  = stmt("insert credential", `insert into credential (sk, user_id, id, type, label, created, priority, secret_data, credential_data) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing`)
 	qCredsDelete = stmt("delete credentials of type", `delete from credential where sk = $1 and user_id = $2 and type = $3`)
+	qCredDelete  = stmt("delete credential", `delete from credential where sk = $1 and user_id = $2 and id = $3`)
+	qCredLabel   = stmt("label credential", `update credential set label = $1 where sk = $2 and user_id = $3 and id = $4`)
+	qCredOrder   = stmt("order credential", `update credential set priority = $1 where sk = $2 and user_id = $3 and id = $4`)
 	qCredReplace = stmt("replace credential", `update credential set secret_data = $1, credential_data = $2 where sk = $3 and user_id = $4 and id = $5 and secret_data = $6`)
 	qCredLabel   = stmt("label credential", `update credential set label = $1 where sk = $2 and user_id = $3 and id = $4`)
 	qCredDelete  = stmt("delete credential", `delete from credential where sk = $1 and user_id = $2 and id = $3`)
@@ -75,6 +78,30 @@ func (tx *Tx) SetCredentials(userID string, creds []model.Credential) error {
 	}
 	for i := range creds {
 		if err := tx.insertCredential(sk, userID, &creds[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DeleteCredential removes one credential of a user; none is no error.
+func (tx *Tx) DeleteCredential(userID, id string) error {
+	_, err := tx.c.on(qCredDelete).int(model.ShardOf(userID)).id(userID).id(id).exec()
+	return err
+}
+
+// LabelCredential gives a credential the name its owner knows it by.
+func (tx *Tx) LabelCredential(userID, id, label string) error {
+	_, err := tx.c.on(qCredLabel).opt(label).int(model.ShardOf(userID)).id(userID).id(id).exec()
+	return err
+}
+
+// OrderCredentials gives a user's credentials the priorities 10, 20, … in the
+// order of ids.
+func (tx *Tx) OrderCredentials(userID string, ids []string) error {
+	sk := model.ShardOf(userID)
+	for i, id := range ids {
+		if _, err := tx.c.on(qCredOrder).int(int64(i+1) * 10).int(sk).id(userID).id(id).exec(); err != nil {
 			return err
 		}
 	}
