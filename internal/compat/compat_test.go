@@ -46,12 +46,12 @@ var scenarios = []string{
 	"device-flow",
 	"browser-online-then-offline",
 	"documents",
+	"token-exchange-standard",
 }
 
 // later are recordings of what is not built yet; TestLater reports on them.
 var later = []string{
 	"account-rest",
-	"token-exchange-standard",
 }
 
 // browserStepsLater names, by scenario, the steps that need pages Latchkey does
