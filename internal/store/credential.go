@@ -24,8 +24,6 @@ var (
 	qCredLabel   = stmt("label credential", `update credential set label = $1 where sk = $2 and user_id = $3 and id = $4`)
 	qCredOrder   = stmt("order credential", `update credential set priority = $1 where sk = $2 and user_id = $3 and id = $4`)
 	qCredReplace = stmt("replace credential", `update credential set secret_data = $1, credential_data = $2 where sk = $3 and user_id = $4 and id = $5 and secret_data = $6`)
-	qCredLabel   = stmt("label credential", `update credential set label = $1 where sk = $2 and user_id = $3 and id = $4`)
-	qCredDelete  = stmt("delete credential", `delete from credential where sk = $1 and user_id = $2 and id = $3`)
 
 	qConsents      = stmt("consents", `select c.client_id, c.scopes, c.created, c.updated from consent c join users u on u.sk = c.sk and u.id = c.user_id where c.sk = $1 and c.user_id = $2 and u.realm = $3 order by c.created`)
 	qConsentInsert = stmt("insert consent", `insert into consent (sk, user_id, client, client_id, scopes, created, updated) values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing`)
@@ -82,18 +80,6 @@ func (tx *Tx) SetCredentials(userID string, creds []model.Credential) error {
 		}
 	}
 	return nil
-}
-
-// DeleteCredential removes one credential of a user; none is no error.
-func (tx *Tx) DeleteCredential(userID, id string) error {
-	_, err := tx.c.on(qCredDelete).int(model.ShardOf(userID)).id(userID).id(id).exec()
-	return err
-}
-
-// LabelCredential gives a credential the name its owner knows it by.
-func (tx *Tx) LabelCredential(userID, id, label string) error {
-	_, err := tx.c.on(qCredLabel).opt(label).int(model.ShardOf(userID)).id(userID).id(id).exec()
-	return err
 }
 
 // OrderCredentials gives a user's credentials the priorities 10, 20, … in the
