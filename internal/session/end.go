@@ -148,24 +148,9 @@ func (s *Service) EndClient(ctx context.Context, key store.SessionKey, reason, b
 	e := s.ending(reason, by)
 	err = s.Store.Write(ctx, func(tx *store.Tx) error {
 		var err error
-		if ended, err = tx.EndClientSession(key, e); err != nil || !ended {
+		ended, err = endShareWithTwin(tx, key, e, func() (bool, error) { return tx.EndClientSession(key, e) })
+		if err != nil || !ended {
 			return err
-		}
-		rest, err := tx.LiveClientSessions(key.Shard, key.SessionID, key.Offline)
-		if err != nil {
-			return err
-		}
-		if rest == 0 {
-			if _, err := tx.EndUserSession(key.Shard, key.SessionID, key.Offline, e); err != nil {
-				return err
-			}
-		}
-		if key.Offline {
-			twin := key
-			twin.Offline = false
-			if _, err := tx.EndClientSession(twin, e); err != nil {
-				return err
-			}
 		}
 		return rec.in(tx)
 	})
@@ -173,6 +158,28 @@ func (s *Service) EndClient(ctx context.Context, key store.SessionKey, reason, b
 		return false, fmt.Errorf("end client session: %w", err)
 	}
 	return ended, nil
+}
+
+// endShareWithTwin ends a client's part of a session by end, the session with
+// its last part, and with an offline part the client's online one.
+func endShareWithTwin(tx *store.Tx, key store.SessionKey, e model.Ending, end func() (bool, error)) (ended bool, err error) {
+	if ended, err = end(); err != nil || !ended {
+		return ended, err
+	}
+	rest, err := tx.LiveClientSessions(key.Shard, key.SessionID, key.Offline)
+	if err != nil {
+		return ended, err
+	}
+	if rest == 0 {
+		if _, err := tx.EndUserSession(key.Shard, key.SessionID, key.Offline, e); err != nil {
+			return ended, err
+		}
+	}
+	if key.Offline {
+		key.Offline = false
+		_, err = tx.EndClientSession(key, e)
+	}
+	return ended, err
 }
 
 // EndAllOfUser ends a user's sessions, online, offline or both; n counts what
