@@ -199,6 +199,34 @@ func (s *Service) EndAllOfUser(ctx context.Context, realm int64, userID string, 
 	return n, nil
 }
 
+// EndOnlineOfUser ends a user's logins one by one, as the user's own logout
+// does, and leaves offline sessions alone, but for those of clients that want
+// theirs revoked by a logout. Whose parts ended comes back; rec is stored
+// afterwards.
+func (s *Service) EndOnlineOfUser(ctx context.Context, cfg *model.Config, userID, by string, rec Record) (parts []Ended, err error) {
+	views, err := s.OfUser(ctx, cfg, userID, false)
+	if err != nil {
+		return nil, err
+	}
+	done := map[string]bool{}
+	for _, v := range views {
+		if done[v.SessionID] {
+			continue // another client of the same login
+		}
+		done[v.SessionID] = true
+		end := End{Shard: model.ShardOf(userID), SessionID: v.SessionID, Reason: model.EndedByUserLogout, By: by}
+		some, _, err := s.EndUserSession(ctx, cfg, end)
+		if err != nil {
+			return parts, err
+		}
+		parts = append(parts, some...)
+	}
+	if rec == nil {
+		return parts, nil
+	}
+	return parts, s.Store.Write(ctx, rec.in)
+}
+
 // EndOthersOfUser ends all sessions of a user but the one of id keep, online and
 // offline: what "sign out from other devices" does. With keep "" all end by one
 // row, else one by one.
