@@ -3,7 +3,6 @@ package admin
 import (
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"net/http"
 
 	"github.com/latchkey-id/latchkey/internal/keycloak"
@@ -201,11 +200,8 @@ func (c *call) revokeOffline() error {
 	return c.answer(o)
 }
 
-// noteRevocation leaves an admin event, and a line in the log whether the realm
-// keeps admin events or not.
+// noteRevocation leaves an admin event of a step.
 func (c *call) noteRevocation(q offlineQuery, answer keycloak.Object) error {
 	body := keycloak.Object{{Name: "filter", Value: json.RawMessage(q.raw)}, {Name: "answer", Value: answer}}
-	c.api.Log.LogAttrs(c.ctx, slog.LevelInfo, "offline sessions revoked", slog.String("realm", c.realmName()),
-		slog.Any("ended", answer.Get("ended")), slog.Any("done", answer.Get("done")), slog.String("reason", model.EndedByAdmin), slog.String("by", c.actor.user.ID))
 	return c.note(deed{op: opAction, on: onUserSession, path: "offline-sessions/revoke", body: jsonOf(body)})
 }

@@ -61,30 +61,45 @@ func sorted(ids ...string) []string {
 	return append([]string{}, ids...)
 }
 
-// starts adds offline sessions of a user with a client, begun a second apart.
-func (a *api) starts(client, user string, n int) []string {
+// starts adds offline sessions of a user with a client.
+func (a *api) starts(client, user string, n int) (ids []string) {
+	a.t.Helper()
+	for range n {
+		id, err := a.srv.Sessions.NewID(a.userOf(user).ID)
+		if err != nil {
+			a.t.Fatal(err)
+		}
+		a.joins(client, user, id)
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// userOf is a user of realm r as it is stored.
+func (a *api) userOf(name string) *model.User {
 	a.t.Helper()
 	snap, err := a.srv.Realms.Snapshot(a.t.Context(), "r")
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	u, err := a.srv.Realms.User(a.t.Context(), snap, a.userID(user))
+	u, err := a.srv.Store.UserByUsername(a.t.Context(), snap.Realm.Num, name)
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	var ids []string
-	for range n {
-		id, err := a.srv.Sessions.NewID(u.ID)
-		if err != nil {
-			a.t.Fatal(err)
-		}
-		in := session.StartInput{SessionID: id, Offline: true, Scope: "email offline_access"}
-		if _, err := a.srv.Sessions.Start(a.t.Context(), snap.Config, snap.Client(client), u, in, a.srv.Clock.Now().Unix(), nil); err != nil {
-			a.t.Fatal(err)
-		}
-		ids = append(ids, id)
+	return u
+}
+
+// joins gives a client a part in a user's offline session of an id.
+func (a *api) joins(client, user, id string) {
+	a.t.Helper()
+	snap, err := a.srv.Realms.Snapshot(a.t.Context(), "r")
+	if err != nil {
+		a.t.Fatal(err)
 	}
-	return ids
+	in := session.StartInput{SessionID: id, Offline: true, Scope: "email offline_access"}
+	if _, err := a.srv.Sessions.Start(a.t.Context(), snap.Config, snap.Client(client), a.userOf(user), in, a.srv.Clock.Now().Unix(), nil); err != nil {
+		a.t.Fatal(err)
+	}
 }
 
 func TestOfflineSessions_FiltersAndPages(t *testing.T) {

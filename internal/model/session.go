@@ -18,6 +18,9 @@ const (
 	EndedByMax         = "max_lifespan"    // its maximum lifetime passed
 	EndedByRememberMe  = "remember_me_off" // the realm switched remember-me off
 	EndedByDeletion    = "client_deleted"  // the client was deleted
+
+	// EndedByUserDeletion is in the log alone: the rows go with the user's.
+	EndedByUserDeletion = "user_deleted"
 )
 
 // reasonTexts say each reason to an operator.
@@ -40,8 +43,11 @@ var reasonTexts = map[string]string{
 // ReasonText says a reason in words; "" for one that is not known.
 func ReasonText(reason string) string { return reasonTexts[reason] }
 
+// ByCommand is who ended a session by a command of this program.
+const ByCommand = "latchkey command"
+
 // Ending says when, why and by whom a session ended. By is a user id, a
-// clientId or "".
+// clientId, ByCommand, or "" where its time passed.
 type Ending struct {
 	At     int64
 	Reason string

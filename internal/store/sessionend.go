@@ -113,6 +113,7 @@ func (tx *Tx) endClientsOf(h userSessionHead, q *query, sk int64, id string, off
 		g := h.g
 		g.client = x.cg
 		err = errors.Join(err, tx.count(-1, sk, h.realm, x.client, offline, g))
+		tx.ended(EndedSessions{Ending: e, RealmNum: h.realm, ClientNum: x.client, Offline: offline, Count: 1, UserID: h.userID, SessionID: id})
 	}
 	return len(all), err
 }
@@ -143,6 +144,7 @@ func (tx *Tx) EndUserSessions(realm int64, userID string, online, offline bool, 
 		if err := tx.uncountUser(realm, sk, userID); err != nil {
 			return 0, err
 		}
+		tx.ended(EndedSessions{Ending: e, RealmNum: realm, UserID: userID, All: true})
 		_, err := tx.c.on(qBumpUser).int(e.At).opt(e.Reason).opt(e.By).int(sk).id(userID).int(realm).exec()
 		return len(all), err
 	}
@@ -191,6 +193,7 @@ func (tx *Tx) EndClientSessions(realm, client int64, e model.Ending) error {
 }
 
 func (tx *Tx) bumpGeneration(realm, client int64, e model.Ending) error {
+	tx.ended(EndedSessions{Ending: e, RealmNum: realm, ClientNum: client, All: true})
 	bump := func() (int, error) {
 		return tx.c.on(qBumpGeneration).int(e.At).opt(e.Reason).opt(e.By).int(realm).int(client).exec()
 	}
