@@ -102,6 +102,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err := s.Realms.Load(ctx); err != nil {
 		return nil, err
 	}
+	s.logNotices()
 	if err := s.Realms.EnsureMaster(ctx); err != nil {
 		return nil, fmt.Errorf("make realm master: %w", err)
 	}
