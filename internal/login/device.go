@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 
 	"github.com/latchkey-id/latchkey/internal/model"
@@ -113,13 +114,22 @@ func (v *visit) deviceEvent(kind string) *model.Event {
 	}
 }
 
-// keep stores an event that belongs to no other write, where the realm keeps
-// such. The page does not wait on its success.
-func (v *visit) keep(e *model.Event) {
-	if !v.snap.Realm.KeepsEvent(e.Type) {
+// keep stores events that belong to no other write, of those the realm keeps.
+// The page does not wait on its success.
+func (v *visit) keep(events ...*model.Event) {
+	events = slices.DeleteFunc(events, func(e *model.Event) bool { return !v.snap.Realm.KeepsEvent(e.Type) })
+	if len(events) == 0 {
 		return
 	}
-	if err := v.d.Store.Write(v.ctx, func(tx *store.Tx) error { return tx.InsertEvent(e) }); err != nil {
+	err := v.d.Store.Write(v.ctx, func(tx *store.Tx) error {
+		for _, e := range events {
+			if err := tx.InsertEvent(e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
 		web.Log(v.ctx).Set("event_lost", err.Error())
 	}
 }

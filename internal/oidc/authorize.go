@@ -90,6 +90,10 @@ func (q *request) refuseAuthorization(w http.ResponseWriter, f *model.Authorizat
 	q.client = q.snap.Client(f.ClientID)
 	q.event.e.ClientID = f.ClientID
 	q.event.detail("redirect_uri", f.RedirectURI)
+	q.event.detail("response_type", f.ResponseType)
+	if f.ResponseTypeKnown {
+		q.event.detail("response_mode", f.ResponseMode)
+	}
 	q.note("error", f.Cause)
 	q.note("reason", f.Reason)
 	q.event.cause = f.Cause
@@ -229,10 +233,11 @@ func (e *Endpoints) Deny(w http.ResponseWriter, r *http.Request, snap *realm.Sna
 	if p.Device != "" {
 		return q.deny(w, p)
 	}
-	q.begin("LOGIN")
-	q.event.e.ClientID, q.event.e.UserID, q.event.cause = p.Request.ClientID, p.UserID, "rejected_by_user"
-	q.event.detail("redirect_uri", p.Request.RedirectURI)
-	q.failed("access_denied", "")
+	u, err := e.Realms.User(q.ctx, snap, p.UserID)
+	if err != nil {
+		return err
+	}
+	q.rejected(p, u)
 	return q.answerError(w, &p.Request, "access_denied")
 }
 
@@ -254,11 +259,20 @@ func (q *request) complete(w http.ResponseWriter, p *session.Progress, u *model.
 			l.Code.RedirectURI = req.RedirectURI
 		}
 	}
-	q.event.e.UserID, q.event.e.ClientID = u.ID, q.client.ClientID
-	q.event.detail("auth_method", "openid-connect")
-	q.event.detail("username", u.Username)
-	q.event.detail("redirect_uri", req.RedirectURI)
-	sid, code, started, err := q.e.Sessions.Finish(q.ctx, q.snap.Config, q.client, l, q.now, q.event.record())
+	q.loginEvent(p, u)
+	answer := model.AuthorizationAnswer{ActionStatus: p.Action}
+	if req.Action != "" && !session.Starts(req.Action) {
+		answer.ActionStatus = model.ActionFailed
+	}
+	l.Prepare = func(sid, code string) error {
+		q.beganSession(sid)
+		answer.SessionState, answer.Code = sid, code
+		if !req.Wants("token") && !req.Wants("id_token") {
+			return nil
+		}
+		return q.addTokens(&answer, req, u, sid, l.Notes, scopes)
+	}
+	sid, _, started, err := q.e.Sessions.Finish(q.ctx, q.snap.Config, q.client, l, q.now, q.event.record())
 	switch {
 	case errors.Is(err, session.ErrPushedUsed):
 		return q.refuseAuthorization(w, pushedUnknown().Of(q.client))
@@ -269,15 +283,6 @@ func (q *request) complete(w http.ResponseWriter, p *session.Progress, u *model.
 	}
 	if started || p.AuthTime > 0 {
 		if err := q.setIdentity(w, u, sid, p.Remember); err != nil {
-			return err
-		}
-	}
-	answer := model.AuthorizationAnswer{SessionState: sid, Code: code, ActionStatus: p.Action}
-	if req.Action != "" && !session.Starts(req.Action) {
-		answer.ActionStatus = model.ActionFailed
-	}
-	if req.Wants("token") || req.Wants("id_token") {
-		if err := q.addTokens(&answer, req, u, sid, l.Notes, scopes); err != nil {
 			return err
 		}
 	}

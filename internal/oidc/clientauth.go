@@ -60,6 +60,7 @@ func (q *request) authenticateClient() error {
 	q.client = c
 	q.note("client_id", c.ClientID)
 	if c.PublicClient {
+		q.event.detail("client_auth_method", firstOf(c.ClientAuthenticatorType, "client-secret"))
 		return nil
 	}
 	switch c.ClientAuthenticatorType {
@@ -68,7 +69,7 @@ func (q *request) authenticateClient() error {
 			q.event.cause = "invalid_client_credentials"
 			return err
 		}
-		q.event.detail("client_auth_method", c.ClientAuthenticatorType)
+		q.event.detail("client_auth_method", firstOf(c.ClientAuthenticatorType, "client-secret"))
 		return nil
 	default:
 		fits, err := q.secretFits(secret)
@@ -79,7 +80,7 @@ func (q *request) authenticateClient() error {
 			q.event.cause = "invalid_client_credentials"
 			return wrongSecret()
 		}
-		q.event.detail("client_auth_method", c.ClientAuthenticatorType)
+		q.event.detail("client_auth_method", firstOf(c.ClientAuthenticatorType, "client-secret"))
 		return nil
 	}
 }

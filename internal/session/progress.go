@@ -34,7 +34,11 @@ type Progress struct {
 	Again    bool   `json:"again,omitempty"`    // its password is asked for again
 	Remember bool   `json:"remember,omitempty"`
 	Consents bool   `json:"consents,omitempty"` // consent was given on the way
+	Name     string `json:"name,omitempty"`     // as the person typed it
 	Action   string `json:"action,omitempty"`   // how the action the application started ended: model.ActionDone …; "" while it has not
+
+	// Did is what events tell of the action that this very request did.
+	Did map[string]string `json:"-"`
 
 	pending *store.Pending
 }
