@@ -24,7 +24,7 @@ func (e *Endpoints) authorize(w http.ResponseWriter, r *http.Request) error {
 	if q == nil {
 		return err
 	}
-	req, err := q.authorizationRequest(model.NewAuthorizationParams(q.form.All()))
+	req, err := q.authorizationRequest(q.params())
 	if fault, ok := errors.AsType[*model.AuthorizationError](err); ok {
 		return q.refuseAuthorization(w, fault)
 	} else if err != nil {
@@ -50,6 +50,16 @@ func (e *Endpoints) authorize(w http.ResponseWriter, r *http.Request) error {
 	return q.beginLogin(w, p)
 }
 
+// params are the parameters of the request. One that is repeated counts as such
+// also when it is too long to be read.
+func (q *request) params() model.AuthorizationParams {
+	p := model.NewAuthorizationParams(q.form.All())
+	if q.repeated && len(p.Repeated) == 0 {
+		p.Repeated = q.form.Long()
+	}
+	return p
+}
+
 // promptErrors are the answers to prompt=none (OpenID Connect Core §3.1.2.6).
 var promptErrors = map[session.Step]string{
 	session.StepPassword: "login_required",
@@ -65,7 +75,8 @@ func (e *Endpoints) openPage(w http.ResponseWriter, r *http.Request) (*request, 
 		return nil, err
 	}
 	q.w = w
-	if q.form, err = web.ParseParameters(r); err != nil && !errors.Is(err, web.ErrDuplicated) {
+	q.form, err = web.ParseParameters(r)
+	if q.repeated = errors.Is(err, web.ErrDuplicated); err != nil && !q.repeated {
 		return nil, err
 	}
 	switch {
@@ -238,6 +249,7 @@ func (e *Endpoints) Deny(w http.ResponseWriter, r *http.Request, snap *realm.Sna
 		return err
 	}
 	q.rejected(p, u)
+	q.endProof(w, p)
 	return q.answerError(w, &p.Request, "access_denied")
 }
 
@@ -249,6 +261,9 @@ func (q *request) complete(w http.ResponseWriter, p *session.Progress, u *model.
 	l := &session.Login{User: u, Session: p.SSO, IP: q.ip, Remember: p.Remember, Scope: scopes.FullScope(), Notes: q.loginNotes(p), Pushed: p.Pushed}
 	if p.Tab != "" {
 		l.Progress = p
+	}
+	if other, err := q.join(w, p, l); err != nil || other != nil {
+		return q.differentUser(w, p, u, other, err)
 	}
 	if req.Wants("code") {
 		l.Lifespan = q.snap.Realm.AccessCodeLifespan()
@@ -286,6 +301,7 @@ func (q *request) complete(w http.ResponseWriter, p *session.Progress, u *model.
 			return err
 		}
 	}
+	q.endProof(w, p)
 	return q.send(w, req.RedirectURI, req.ResponseMode, req.Answer(q.client, q.issuer, answer))
 }
 

@@ -113,6 +113,9 @@ func (q *request) approve(w http.ResponseWriter, p *session.Progress, u *model.U
 	l := &session.Login{
 		Progress: p, User: u, Session: p.SSO, IP: q.ip, Remember: p.Remember, Scope: q.asked(&p.Request).FullScope(), Notes: q.loginNotes(p), Device: v,
 	}
+	if other, err := q.join(w, p, l); err != nil || other != nil {
+		return q.differentUser(w, p, u, other, err)
+	}
 	q.loginEvent(p, u)
 	l.Prepare = func(sid, _ string) error {
 		q.beganSession(sid)
@@ -127,6 +130,7 @@ func (q *request) approve(w http.ResponseWriter, p *session.Progress, u *model.U
 			return err
 		}
 	}
+	q.endProof(w, p)
 	return q.deviceStatus(w, "")
 }
 
@@ -144,6 +148,7 @@ func (q *request) deny(w http.ResponseWriter, p *session.Progress) error {
 		return err
 	}
 	q.rejected(p, u)
+	q.endProof(w, p)
 	q.note("error", "access_denied")
 	return q.deviceStatus(w, "access_denied")
 }

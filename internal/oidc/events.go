@@ -35,6 +35,12 @@ func (d *eventDraft) detail(key, value string) {
 	}
 }
 
+func (d *eventDraft) drop(key string) {
+	if d.collects() {
+		delete(d.e.Details, key)
+	}
+}
+
 func (d *eventDraft) collects() bool { return d != nil && d.e != nil && d.e.Details != nil }
 
 // loginEvent fills in the event LOGIN of a login that is complete.
