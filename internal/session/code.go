@@ -39,6 +39,10 @@ type Login struct {
 	Pushed   string // handle of the pushed request it answers; "" for none
 
 	Device *Verification // of the device it approves; nil: none
+
+	// Prepare, when set, is told session and code once they are known, before
+	// anything is written; its error ends the login without a trace.
+	Prepare func(sid, code string) error
 }
 
 // Finish starts the login's session, or adds the client to the one that goes
@@ -61,6 +65,11 @@ func (s *Service) Finish(ctx context.Context, cfg *model.Config, c *model.Client
 			return "", "", false, err
 		}
 		code = pending.Handle
+	}
+	if l.Prepare != nil {
+		if err := l.Prepare(sid, code); err != nil {
+			return "", "", false, err
+		}
 	}
 	markPushed, err := s.usePushed(ctx, cfg.Realm.Num, l.Pushed, now)
 	if err != nil {
