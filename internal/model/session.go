@@ -1,6 +1,9 @@
 package model
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // Reasons a session ended. They are stored, shown to operators and never to
 // anonymous callers.
@@ -198,4 +201,22 @@ func earliest(a, b int64) int64 {
 		return a
 	}
 	return min(a, b)
+}
+
+// NoteOfflineWithoutRefresh marks the online session of a login that asked for
+// offline access at a client that gets no refresh tokens: its access tokens say
+// that they belong to an offline session.
+const NoteOfflineWithoutRefresh = "offline_without_refresh"
+
+// NotesAttached are the notes of a client session that another login of the
+// client goes on with: those of the new login, and what tokens of before need.
+func NotesAttached(old, next map[string]string) map[string]string {
+	mark := old[NoteOfflineWithoutRefresh]
+	if mark == "" || next[NoteOfflineWithoutRefresh] != "" {
+		return next
+	}
+	kept := make(map[string]string, len(next)+1)
+	maps.Copy(kept, next)
+	kept[NoteOfflineWithoutRefresh] = mark
+	return kept
 }
