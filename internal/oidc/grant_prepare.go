@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -218,11 +219,7 @@ func (p *preparation) start(is *issue) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.notes == nil {
-		p.notes = map[string]string{}
-	}
-	p.notes[session.NotePreparedBy] = p.client.ClientID
-	is.notes = p.notes
+	is.notes = p.sessionNotes()
 	is.session = &model.ClientSession{SessionID: sid, Offline: true, UserStarted: p.now, Started: p.now, LastRefresh: p.now}
 	m, _ := p.target.accessPayload(is)
 	a := &Answer{
@@ -238,6 +235,16 @@ func (p *preparation) start(is *issue) (*Answer, error) {
 	p.event.detail("scope", a.Scope)
 	p.event.e.UserID, p.event.e.Session = p.user.ID, sid
 	return a, p.write(is)
+}
+
+// sessionNotes are the notes of the prepared session. The device is that of
+// who prepares it, not the subject's.
+func (p *preparation) sessionNotes() map[string]string {
+	notes := map[string]string{}
+	maps.Copy(notes, p.notes)
+	delete(notes, model.NoteUserAgent)
+	notes[session.NotePreparedBy] = p.client.ClientID
+	return p.withAgent(notes)
 }
 
 // write stores the session, if the subject's own still lives.

@@ -2,6 +2,8 @@ package oidc_test
 
 import (
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -105,6 +107,36 @@ func TestPrepare_AnOfflineTokenOfAnotherClient(t *testing.T) {
 	got := d.refresh("target1", "t", a.text("refresh_token")).mustBe200(t, "refresh by the target, after the subject's logout")
 	if got.jwt(t, "access_token")["azp"] != "target1" || got.text("id_token") == "" || d.userinfo(got.text("access_token")) != http.StatusOK {
 		t.Errorf("the target's tokens: %v", got.body)
+	}
+}
+
+// The session says where and with what it was prepared, not where its user
+// logged in.
+func TestPrepare_NotesTheDeviceOfWhoPrepares(t *testing.T) {
+	t.Parallel()
+	d := newPreparer(t, "")
+	post := func(ip, agent string, pairs ...string) answer {
+		form := url.Values{}
+		for i := 0; i < len(pairs); i += 2 {
+			form.Set(pairs[i], pairs[i+1])
+		}
+		r := httptest.NewRequest(http.MethodPost, base+"/realms/demo/protocol/openid-connect/token", strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("User-Agent", agent)
+		r.RemoteAddr = ip + ":50000"
+		return d.send(r).mustBe200(t, agent)
+	}
+	login := post("127.0.0.1", "Mozilla/5.0 (X11; Linux x86_64; rv:121.0) Gecko/20100101 Firefox/121.0",
+		"grant_type", "password", "client_id", "login", "client_secret", "s", "username", "uma", "password", "password")
+	for _, agent := range []string{"curl/8.5.0", ""} {
+		a := post("127.0.0.9", agent, "grant_type", exchangeGrant, "client_id", "req", "client_secret", "s", "requested_token_type", refreshTokenType,
+			"audience", "target1", "scope", "offline_access", "subject_token", login.text("access_token"), "subject_token_type", accessTokenType)
+		for _, v := range d.offlineOf(t, "target1") {
+			got := v.Notes[model.NoteUserAgent]
+			if v.SessionID == a.text("session_state") && (v.IP != "127.0.0.9" || strings.Contains(got, "Firefox") || (got != "") != (agent != "")) {
+				t.Errorf("prepared with %q at %s: note %q", agent, v.IP, got)
+			}
+		}
 	}
 }
 
@@ -311,9 +343,10 @@ func TestPrepare_LivesOnAfterARestart(t *testing.T) {
 			if testing.Short() {
 				t.Skip("starts four servers")
 			}
-			return pgtest.NewShards(t).Schema(t, func(dsn string) error {
-				_, err := store.Migrate(t.Context(), dsn, store.Options{InstanceKey: storetest.Key}, nil)
-				return err
+			return pgtest.NewShards(t).Schema(t, func(dsn string) {
+				if _, err := store.Migrate(t.Context(), dsn, store.Options{InstanceKey: storetest.Key}, nil); err != nil {
+					t.Fatal(err)
+				}
 			})
 		},
 	} {

@@ -100,15 +100,15 @@ func Whole(us *model.UserSession, parts []model.ClientSession) *model.ClientSess
 	return cs
 }
 
-// LoginNotes are those of a session's notes that tell how the person logged
-// in; nil for none.
+// LoginNotes are those of a session's notes that tell how and with what the
+// person logged in; nil for none.
 func LoginNotes(notes map[string]string) map[string]string { return loginNotes(notes, nil) }
 
 // loginNotes are LoginNotes of two sessions; those of first go first.
 func loginNotes(first, then map[string]string) map[string]string {
 	var out map[string]string
 	for _, from := range []map[string]string{then, first} {
-		for _, name := range []string{NoteAuthTime, "acr", "amr"} {
+		for _, name := range []string{NoteAuthTime, "acr", "amr", model.NoteUserAgent} {
 			if v := from[name]; v != "" {
 				if out == nil {
 					out = map[string]string{}
