@@ -34,6 +34,8 @@ var (
 	errNoMapper        = errors.New("unknown protocol mapper")
 	errNoComponent     = errors.New("unknown component")
 	errNoCredential    = errors.New("unknown credential")
+	errNoNode          = errors.New("unknown node of a client")
+	errNoRotated       = errors.New("no rotated secret")
 	errNoSession       = errors.New("unknown session")
 	errNoConsent       = errors.New("neither consent nor offline session")
 	errDuplicate       = errors.New("exists already")
@@ -83,6 +85,8 @@ var answers = []struct {
 	{errNoMapper, 404, plain, "", "Model not found"},
 	{errNoComponent, 404, plain, "", "Could not find component"},
 	{errNoCredential, 404, plain, "", "Credential not found"},
+	{errNoNode, 404, plain, "", "Client does not have node "}, // it ends so in Keycloak too
+	{errNoRotated, 404, plain, "", "Client does not have a rotated secret"},
 	{errNoSession, 404, plain, "", "Sesssion not found"}, // three s, as Keycloak
 	{errNoConsent, 404, plain, "", "Consent nor offline token not found"},
 	{realm.ErrUnknown, 404, plain, "", "HTTP 404 Not Found"},

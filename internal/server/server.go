@@ -125,7 +125,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	mux.ErrorPage = people.ErrorPage
 	(&admin.API{
 		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, Now: cfg.Now, Base: base, Log: cfg.Log,
-		Ended: protocol.Ended,
+		Ended: protocol.Ended, Example: protocol.Example,
 	}).Routes(mux)
 	s.handler = web.StripRelativePath(cfg.RelativePath, web.Chain(mux, web.ChainOptions{
 		Log: cfg.Log, Now: cfg.Now, Rand: cfg.Rand, Observe: metrics.observe,
