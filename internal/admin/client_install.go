@@ -41,6 +41,7 @@ func (c *call) installation() error {
 		add("use-resource-role-mappings", true)
 	}
 	add("confidential-port", 0)
+	c.w.Header().Set("Content-Type", "text/plain;charset=UTF-8") // a file to save, as Keycloak sends it
 	return c.answer(o)
 }
 

@@ -3,6 +3,7 @@ package admin
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -169,6 +170,8 @@ func documentError(e *keycloak.DocumentError) error {
 		return &web.Error{Status: status, Field: e.Path, Message: e.Key, Params: e.Params}
 	case e.Path == "" && e.Problem == notAnObject:
 		return web.OAuthError(status, "unknown_error", "Cannot parse the JSON")
+	case e.Path != "" && strings.HasPrefix(e.Problem, "must be "): // of another type
+		return web.OAuthError(status, "unknown_error", "Cannot parse the JSON: "+e.Error())
 	case e.Problem == "role has no name":
 		return web.AdminError(status, e.Problem)
 	case startsUpper(e.Problem):
