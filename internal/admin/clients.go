@@ -206,7 +206,7 @@ func (c *call) deleteClient() error {
 	rec := c.record(deed{op: opDelete, on: onClient, path: "clients/" + x.ID, body: jsonOf(keycloak.Object{
 		{Name: "id", Value: x.ID}, {Name: "clientId", Value: x.ClientID},
 	})})
-	err = c.api.Realms.DeleteClient(c.ctx, c.realmName(), x.ID, rec)
+	err = c.api.Realms.DeleteClient(c.ctx, c.realmName(), x.ID, c.actor.user.ID, rec)
 	if errors.Is(err, realm.ErrUnknown) {
 		return errNoClient
 	}

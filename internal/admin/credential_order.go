@@ -75,7 +75,10 @@ func (c *call) labelCredential() error {
 			return web.OAuthError(http.StatusConflict, "conflict", "Device already exists with the same name")
 		}
 	}
-	return c.writeOwned(func(tx *store.Tx) error { return tx.LabelCredential(o.ID, own.ID, label) })
+	return c.writeOwned(func(tx *store.Tx) error {
+		_, err := tx.LabelCredential(o.ID, own.ID, label) // deleted meanwhile: nothing to name
+		return err
+	})
 }
 
 func (c *call) credentialFirst() error { return c.moveCredential(func([]string) int { return 0 }) }

@@ -66,5 +66,8 @@ func (c *call) deleteCredential() error {
 		details["credential_user_label"] = own.Label
 	}
 	rec := c.record(deed{op: opAction, on: onUser, path: userPath(o.ID, "/credentials/"+own.ID), details: details})
-	return c.writeOwned(then(func(tx *store.Tx) error { return tx.DeleteCredential(o.ID, own.ID) }, rec))
+	return c.writeOwned(then(func(tx *store.Tx) error {
+		_, err := tx.DeleteCredential(o.ID, own.ID) // deleted meanwhile: as asked
+		return err
+	}, rec))
 }

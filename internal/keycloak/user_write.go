@@ -182,11 +182,15 @@ func checkProfile(f *fields, old, u *model.User) {
 		case n.was == n.is:
 		case utf8.RuneCountInString(n.is) > maxName:
 			refuse(n.name, "must not be longer than 255 characters", "error-invalid-length-too-long", nil, maxName)
-		case strings.ContainsAny(n.is, "<>&\"\v$%!#?§;*~/\\|^=[]{}()\x00\r\n\t"):
+		case strings.ContainsAny(n.is, notInPersonName):
 			refuse(n.name, "has a character that is not allowed", "error-person-name-invalid-character")
 		}
 	}
 }
+
+// notInPersonName are the characters Keycloak's
+// person-name-prohibited-characters refuses.
+const notInPersonName = "<>&\"\v$%!#?§;*~/\\|^=[]{}()\x00\r\n\t"
 
 // notInUsername are the characters Keycloak's username-prohibited-characters
 // refuses.

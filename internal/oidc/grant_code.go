@@ -18,7 +18,7 @@ func grantCode(q *request) (*Answer, error) {
 	if handle == "" {
 		return nil, web.OAuthError(http.StatusBadRequest, "invalid_request", "Missing parameter: code")
 	}
-	code, err := q.e.Sessions.UseCode(q.ctx, q.snap.Realm.Num, handle, q.now)
+	code, err := q.e.Sessions.UseCode(q.ctx, q.snap.Realm.Num, handle, q.client.ClientID, q.now)
 	if code != nil {
 		q.event.e.UserID, q.event.e.Session = code.UserID, code.SessionID
 	}

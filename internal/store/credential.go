@@ -82,18 +82,6 @@ func (tx *Tx) SetCredentials(userID string, creds []model.Credential) error {
 	return nil
 }
 
-// DeleteCredential removes one credential of a user; none is no error.
-func (tx *Tx) DeleteCredential(userID, id string) error {
-	_, err := tx.c.on(qCredDelete).int(model.ShardOf(userID)).id(userID).id(id).exec()
-	return err
-}
-
-// LabelCredential gives a credential the name its owner knows it by.
-func (tx *Tx) LabelCredential(userID, id, label string) error {
-	_, err := tx.c.on(qCredLabel).opt(label).int(model.ShardOf(userID)).id(userID).id(id).exec()
-	return err
-}
-
 // OrderCredentials gives a user's credentials the priorities 10, 20, … in the
 // order of ids.
 func (tx *Tx) OrderCredentials(userID string, ids []string) error {
@@ -111,6 +99,20 @@ func (tx *Tx) OrderCredentials(userID string, ids []string) error {
 func (tx *Tx) ReplaceCredential(userID string, old, new model.Credential) error {
 	_, err := tx.c.on(qCredReplace).text(new.SecretData).text(new.CredentialData).int(model.ShardOf(userID)).id(userID).id(old.ID).text(old.SecretData).exec()
 	return err
+}
+
+// LabelCredential gives a credential of a user a name, "" for none; false when
+// the user has no such credential.
+func (tx *Tx) LabelCredential(userID, id, label string) (bool, error) {
+	n, err := tx.c.on(qCredLabel).opt(label).int(model.ShardOf(userID)).id(userID).id(id).exec()
+	return n == 1, err
+}
+
+// DeleteCredential removes one credential of a user; false when there is none
+// of that id.
+func (tx *Tx) DeleteCredential(userID, id string) (bool, error) {
+	n, err := tx.c.on(qCredDelete).int(model.ShardOf(userID)).id(userID).id(id).exec()
+	return n == 1, err
 }
 
 // Consents lists what a user allowed, the oldest first.

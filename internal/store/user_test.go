@@ -217,7 +217,7 @@ func TestCredentials_LabelOrderDelete(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, s, func(tx *store.Tx) error {
-		if err := tx.LabelCredential(alice().ID, "b", "phone"); err != nil {
+		if _, err := tx.LabelCredential(alice().ID, "b", "phone"); err != nil {
 			return err
 		}
 		return tx.OrderCredentials(alice().ID, []string{"b", "a"})
@@ -232,7 +232,7 @@ func TestCredentials_LabelOrderDelete(t *testing.T) {
 		if diff := cmp.Diff(creds, got); diff != "" {
 			t.Error(diff)
 		}
-		write(t, s, func(tx *store.Tx) error { return tx.DeleteCredential(alice().ID, "b") })
+		write(t, s, func(tx *store.Tx) error { _, err := tx.DeleteCredential(alice().ID, "b"); return err })
 		creds = slices.DeleteFunc(creds, func(c model.Credential) bool { return c.ID == "b" })
 	}
 }
