@@ -113,6 +113,8 @@ type request struct {
 	pushed   string // handle of the pushed authorization request, "" for none
 	event    *eventDraft
 
+	unsigned bool // tokens are shown, not given: their claims alone
+
 	refusal string // class of what wire told, for OnRefresh
 }
 
