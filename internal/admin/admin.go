@@ -23,6 +23,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/latchkey-id/latchkey/internal/keycloak"
 	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/session"
@@ -41,6 +42,8 @@ type API struct {
 	// Ended tells clients that their sessions have ended; issuer is the realm's,
 	// as of this request.
 	Ended func(ctx context.Context, snap *realm.Snapshot, issuer string, parts []session.Ended)
+
+	started time.Time // when Routes was called
 }
 
 // call is one authorized request.
@@ -52,6 +55,8 @@ type call struct {
 	base  string // of the server, no trailing slash
 	actor *actor
 	snap  *realm.Snapshot // the realm of the path; nil for /admin/realms itself
+
+	profile *keycloak.Profile // of snap, once it was asked for
 }
 
 // open authenticates a request and finds its realm. Without a valid token the
