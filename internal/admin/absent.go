@@ -37,8 +37,6 @@ var absentRoutes = []route{
 
 	{"GET", "/{realm}/client-types", anyAdmin, (*call).featureOff},
 	{"PUT", "/{realm}/client-types", anyAdmin, (*call).featureOff},
-	{"GET", "/{realm}/users-management-permissions", anyAdmin, (*call).featureOff},
-	{"PUT", "/{realm}/users-management-permissions", anyAdmin, (*call).featureOff},
 
 	{"GET", "/{realm}/workflows", anyAdmin, (*call).featureOff},
 	{"POST", "/{realm}/workflows", anyAdmin, (*call).featureOff},

@@ -54,7 +54,7 @@ func (c *call) authentication() *keycloak.Authentication {
 func (c *call) listFlows() error {
 	out := []keycloak.Flow{}
 	for _, f := range c.authentication().Flows {
-		if f.TopLevel {
+		if f.Listed() {
 			out = append(out, f)
 		}
 	}

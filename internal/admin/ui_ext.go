@@ -129,7 +129,7 @@ func (c *call) uiFlows() error {
 	out := []keycloak.Object{}
 	for i := range a.Flows {
 		f := &a.Flows[i]
-		if !f.TopLevel {
+		if !f.Listed() {
 			continue
 		}
 		o := keycloak.Object{{Name: "id", Value: f.ID}, {Name: "alias", Value: f.Alias}, {Name: "builtIn", Value: f.BuiltIn}}

@@ -77,6 +77,10 @@ type Authentication struct {
 	realm   *model.Realm
 }
 
+// Listed tells whether lists of flows show it: Keycloak leaves out the flows
+// inside others, and one that clients of another kind use.
+func (f *Flow) Listed() bool { return f.TopLevel && f.Alias != "saml ecp" }
+
 // AuthenticationOf reads a realm's flows.
 func AuthenticationOf(r *model.Realm) *Authentication {
 	facts := authenticationFacts()

@@ -145,7 +145,7 @@ func validDate(layouts ...string) func(string, map[string]any) *flaw {
 }
 
 func validPersonName(s string, _ map[string]any) *flaw {
-	if strings.ContainsAny(s, notInName) {
+	if strings.ContainsAny(s, notInPersonName) {
 		return &flaw{key: "error-person-name-invalid-character"}
 	}
 	return nil

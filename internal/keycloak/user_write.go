@@ -200,14 +200,15 @@ func checkProfile(f *fields, old, u *model.User) {
 		case n.was == n.is:
 		case utf8.RuneCountInString(n.is) > maxName:
 			refuse(n.name, "must not be longer than 255 characters", "error-invalid-length-too-long", nil, maxName)
-		case strings.ContainsAny(n.is, notInName):
+		case strings.ContainsAny(n.is, notInPersonName):
 			refuse(n.name, "has a character that is not allowed", "error-person-name-invalid-character")
 		}
 	}
 }
 
-// notInName are the characters person-name-prohibited-characters refuses.
-const notInName = "<>&\"\v$%!#?§;*~/\\|^=[]{}()\x00\r\n\t"
+// notInPersonName are the characters Keycloak's
+// person-name-prohibited-characters refuses.
+const notInPersonName = "<>&\"\v$%!#?§;*~/\\|^=[]{}()\x00\r\n\t"
 
 // notInUsername are the characters Keycloak's username-prohibited-characters
 // refuses.

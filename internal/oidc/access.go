@@ -116,16 +116,12 @@ func (q *request) sessionOf(c *model.Client, ac *token.AccessClaims) (row *model
 		// Keycloak, an access token that names an offline one.
 		offline = false
 		row, revoked, err = q.e.Sessions.Access(q.ctx, q.snap.Config, c, ac.Sid, ac.Sub, ac.JTI, false)
-		if err == nil && row.Session.Notes[noteOfflineAsOnline] == "" {
+		if err == nil && row.Session.Notes[model.NoteOfflineWithoutRefresh] == "" {
 			err = store.ErrNotFound
 		}
 	}
 	return row, offline, revoked, err
 }
-
-// noteOfflineAsOnline marks the online session of a login that asked for
-// offline access at a client that gets no refresh tokens.
-const noteOfflineAsOnline = "offline_without_refresh"
 
 // view is what mappers read for an active token; scope is the token's own.
 func (q *request) view(t *activeToken, scope string) *subjectView {

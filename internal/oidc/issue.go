@@ -239,12 +239,22 @@ func (q *request) newIssue(u *model.User, scopes model.ScopeSet, grant string) (
 	return is, nil
 }
 
+// markOffline adds to the notes of a login that begins the mark of a client
+// that asks for offline access and gets no refresh tokens; see sessionOf.
+func (q *request) markOffline(notes map[string]string, asked model.ScopeSet) map[string]string {
+	if q.client.UseRefreshTokens() || !asked.Has(model.OfflineAccess) {
+		return notes
+	}
+	marked := map[string]string{model.NoteOfflineWithoutRefresh: "true"}
+	maps.Copy(marked, notes)
+	return marked
+}
+
 // start opens the session of a fresh login and mints its tokens: what the
 // password and client credentials grants share. The session is written after
 // the tokens are made and before they are handed out, so none is handed out
 // that a crash could lose.
 func (q *request) start(u *model.User, scopes model.ScopeSet, grant string, notes map[string]string) (*Answer, error) {
-	asked := scopes.Has(model.OfflineAccess)
 	is, err := q.newIssue(u, scopes, grant)
 	if err != nil {
 		return nil, err
@@ -253,14 +263,7 @@ func (q *request) start(u *model.User, scopes model.ScopeSet, grant string, note
 	if err != nil {
 		return nil, err
 	}
-	if asked && is.refreshJTI == "" {
-		notes = maps.Clone(notes)
-		if notes == nil {
-			notes = map[string]string{}
-		}
-		notes[noteOfflineAsOnline] = "true"
-	}
-	is.notes = notes
+	is.notes = q.markOffline(notes, scopes)
 	is.session = &model.ClientSession{SessionID: sid, Offline: is.offline, UserStarted: q.now, Started: q.now, LastRefresh: q.now}
 	in := sessionStart(is, q.ip)
 	if is.reuseID != "" {

@@ -17,7 +17,6 @@ type Code struct {
 	Method      string            `json:"method,omitempty"`
 	Nonce       string            `json:"nonce,omitempty"`
 	Scope       string            `json:"scope"`
-	Claims      string            `json:"claims,omitempty"`
 	UserID      string            `json:"user"`
 	SessionID   string            `json:"sid"`
 	Notes       map[string]string `json:"notes,omitempty"`

@@ -55,34 +55,14 @@ func (r *Keyring) ParseRefresh(token string) (*RefreshClaims, error) {
 
 func parseRefreshClaims(payload []byte) (*RefreshClaims, error) {
 	c := &RefreshClaims{}
+	shared := claims{
+		exp: &c.Exp, nbf: &c.Nbf, iat: &c.Iat, jti: &c.JTI, iss: &c.Iss, sub: &c.Sub, typ: &c.Typ, azp: &c.Azp,
+		nonce: &c.Nonce, sid: &c.Sid, scope: &c.Scope, aud: &c.Aud,
+	}
 	err := eachMember(payload, func(name, raw string) (err error) {
 		switch name {
-		case "exp":
-			c.Exp, err = numberValue(raw)
-		case "nbf":
-			c.Nbf, err = numberValue(raw)
-		case "iat":
-			c.Iat, err = numberValue(raw)
-		case "jti":
-			c.JTI, err = stringValue(raw)
-		case "iss":
-			c.Iss, err = stringValue(raw)
-		case "aud":
-			c.Aud, err = listValue(raw)
-		case "sub":
-			c.Sub, err = stringValue(raw)
-		case "typ":
-			c.Typ, err = stringValue(raw)
-		case "azp":
-			c.Azp, err = stringValue(raw)
-		case "nonce":
-			c.Nonce, err = stringValue(raw)
-		case "sid":
-			c.Sid, err = stringValue(raw)
 		case "session_state":
 			c.SessionState, err = stringValue(raw)
-		case "scope":
-			c.Scope, err = stringValue(raw)
 		case "aud_x":
 			c.AudX, err = listValue(raw)
 		case "prov":
@@ -93,6 +73,8 @@ func parseRefreshClaims(payload []byte) (*RefreshClaims, error) {
 			if raw != "null" {
 				c.Confirmation = json.RawMessage(raw)
 			}
+		default:
+			err = shared.read(name, raw)
 		}
 		return err
 	})
