@@ -80,6 +80,9 @@ func (c *call) listClients() error {
 	if c.may(viewClients) {
 		found = c.findClients()
 	}
+	if c.query("clientId") != "" && !c.isSet("search", false) {
+		p.first = 0 // one client is no list to page through
+	}
 	return c.answer(each(cut(found, p), c.clientObject))
 }
 
@@ -120,6 +123,9 @@ func (c *call) postClient() error {
 	x, err := c.api.Realms.CreateClient(c.ctx, c.realmName(), doc, rec)
 	if err != nil {
 		return clientFault(err, func(d *keycloak.DocumentError) error {
+			if d.Path == "id" {
+				return errDuplicate
+			}
 			return web.ErrorMessage(http.StatusConflict, "C"+strings.TrimPrefix(d.Problem, "c"))
 		})
 	}

@@ -37,10 +37,10 @@ var (
 	errNoSession       = errors.New("unknown session")
 	errNoConsent       = errors.New("neither consent nor offline session")
 	errDuplicate       = errors.New("exists already")
-	errOtherCredential = errors.New("credential is no password")
 	errNoPassword      = errors.New("no password in the body")
 	errEmptyPassword   = errors.New("empty password")
 	errBuiltInClient   = errors.New("built-in client")
+	errNoChildGroup    = errors.New("unknown group to move")
 	errGroupCycle      = errors.New("group would be its own ancestor")
 )
 
@@ -77,6 +77,7 @@ var answers = []struct {
 	{errNoScope, 404, plain, "", "Could not find client scope"},
 	{errNoAssignedScope, 404, plain, "", "Client scope not found"},
 	{errNoGroup, 404, plain, "", "Could not find group by id"},
+	{errNoChildGroup, 404, plain, "", "Could not find child by id"},
 	{errNoMemberGroup, 404, plain, "", "Group not found"},
 	{errNoGroupPath, 404, plain, "", "Group path does not exist"},
 	{errNoMapper, 404, plain, "", "Model not found"},
@@ -87,7 +88,6 @@ var answers = []struct {
 	{realm.ErrUnknown, 404, plain, "", "HTTP 404 Not Found"},
 
 	{errDuplicate, 409, oauth, "conflict", "Duplicate resource error"},
-	{errOtherCredential, 400, plain, "", "Only passwords can be removed"},
 	{errNoPassword, 400, plain, "", "No password provided"},
 	{errEmptyPassword, 400, plain, "", "Empty password not allowed"},
 	{errBuiltInClient, 400, oauth, "invalid_request", "Could not delete client"},
@@ -154,8 +154,11 @@ func wire(err error) error {
 // texts, which start with a capital, stand alone.
 func documentError(e *keycloak.DocumentError) error {
 	status := http.StatusBadRequest
-	if e.Conflict {
+	switch {
+	case e.Conflict:
 		status = http.StatusConflict
+	case e.Missing:
+		status = http.StatusNotFound
 	}
 	switch {
 	case e.Key != "":

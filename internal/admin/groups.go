@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/keycloak"
 	"github.com/latchkey-id/latchkey/internal/model"
@@ -104,7 +105,13 @@ func (c *call) makeGroup(parent *model.Group) error {
 		return err
 	}
 	var id string
-	if json.Unmarshal(ref.ID, &id) == nil && c.snap.GroupByID(id) != nil {
+	if json.Unmarshal(ref.ID, &id) == nil && id != "" {
+		switch {
+		case c.snap.GroupByID(id) == nil:
+			return errNoChildGroup
+		case strings.TrimSpace(nameOf(doc)) == "":
+			return web.ErrorMessage(http.StatusBadRequest, "Group name is missing")
+		}
 		return c.moveGroup(id, parentID, deed{op: opUpdate, on: onGroup, path: path, body: doc})
 	}
 	id = newID()

@@ -28,6 +28,7 @@ var (
 	queryUsers  = need{{"view-users", "manage-users", "query-users"}}
 	viewUsers   = need{{"view-users", "manage-users"}}
 	manageUsers = need{{"manage-users"}}
+	impersonate = need{{"impersonation"}}
 	queryGroups = need{{"view-users", "manage-users", "query-groups"}}
 
 	queryClients  = need{{"view-clients", "manage-clients", "query-clients"}}

@@ -135,7 +135,7 @@ func byID(write bool, h func(c *call, r named) error) func(c *call) error {
 }
 
 // listRoles lists the realm's or a client's roles by name; search is part of
-// the name.
+// name or description. max=0 is no limit here, as in Keycloak.
 func (c *call) listRoles() error {
 	owner, err := c.owner()
 	if err != nil {
@@ -145,9 +145,12 @@ func (c *call) listRoles() error {
 	if err != nil {
 		return err
 	}
+	if p.max == 0 {
+		p.max = noLimit
+	}
 	search := strings.ToLower(c.query("search"))
 	found := c.roleObjects(c.isSet("briefRepresentation", true), func(r *model.Role) bool {
-		return r.ClientID == ownerID(owner) && strings.Contains(strings.ToLower(r.Name), search)
+		return r.ClientID == ownerID(owner) && (strings.Contains(strings.ToLower(r.Name), search) || strings.Contains(strings.ToLower(r.Description), search))
 	})
 	return c.answer(each(cut(found, p), func(o keycloak.Object) keycloak.Object { return o }))
 }

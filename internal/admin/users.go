@@ -22,6 +22,20 @@ var userRoutes = []route{
 	{"GET", "/{realm}/users/{id}/credentials", viewUsers, (*call).listCredentials},
 	{"DELETE", "/{realm}/users/{id}/credentials/{credential}", manageUsers, (*call).deleteCredential},
 
+	{"PUT", "/{realm}/users/{id}/credentials/{credential}/userLabel", manageUsers, (*call).labelCredential},
+	{"POST", "/{realm}/users/{id}/credentials/{credential}/moveToFirst", manageUsers, (*call).credentialFirst},
+	{"POST", "/{realm}/users/{id}/credentials/{credential}/moveAfter/{previous}", manageUsers, (*call).credentialAfter},
+	{"PUT", "/{realm}/users/{id}/disable-credential-types", manageUsers, (*call).disableCredentialTypes},
+	{"GET", "/{realm}/users/{id}/configured-user-storage-credential-types", viewUsers, (*call).storageCredentialTypes},
+
+	{"PUT", "/{realm}/users/{id}/execute-actions-email", manageUsers, (*call).executeActionsEmail},
+	{"PUT", "/{realm}/users/{id}/reset-password-email", manageUsers, (*call).resetPasswordEmail},
+	{"PUT", "/{realm}/users/{id}/send-verify-email", manageUsers, (*call).sendVerifyEmail},
+	{"POST", "/{realm}/users/{id}/impersonation", impersonate, (*call).impersonate},
+	{"GET", "/{realm}/users/{id}/federated-identity", viewUsers, (*call).listLinks},
+	{"POST", "/{realm}/users/{id}/federated-identity/{provider}", manageUsers, (*call).postLink},
+	{"DELETE", "/{realm}/users/{id}/federated-identity/{provider}", manageUsers, (*call).deleteLink},
+
 	{"GET", "/{realm}/users/{id}/sessions", viewUsers, (*call).userSessions},
 	{"GET", "/{realm}/users/{id}/offline-sessions", viewUsers, (*call).userOfflineSessions},
 	{"GET", "/{realm}/users/{id}/offline-sessions/{client}", viewUsers, (*call).userOfflineSessionsOf},

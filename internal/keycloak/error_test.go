@@ -43,7 +43,7 @@ func TestParseRealm_FaultsNameThePlace(t *testing.T) {
 		{"redirect URI no string", `{"realm":"r","clients":[{},{"redirectUris":["x",5]}]}`, "clients[1].redirectUris[1]: must be a string"},
 		{"redirect URI that runs", `{"realm":"r","clients":[{"redirectUris":["JavaScript:x"]}]}`, "clients[0].redirectUris[0]: A redirect URI uses an illegal scheme"},
 		{"client id too long", `{"realm":"r","clients":[{"clientId":"` + long + `"}]}`, "clients[0].clientId: must not be longer than 255 characters"},
-		{"unknown protocol", `{"realm":"r","clients":[{"protocol":"foo"}]}`, `clients[0].protocol: unknown protocol "foo"`},
+		{"unknown protocol", `{"realm":"r","clients":[{"protocol":"foo"}]}`, `clients[0].protocol: Invalid protocol: foo`},
 		{"client twice", `{"realm":"r","clients":[{"clientId":"a"},{"clientId":"a"}]}`, `clients[1].clientId: client "a" stands twice`},
 		{"client id taken twice", `{"realm":"r","clients":[{"clientId":"a","id":"i"},{"clientId":"b","id":"i"}]}`, "clients[1].id: clients[0] has this id too"},
 		{"unknown scope of a client", `{"realm":"r","clients":[{"clientId":"a","defaultClientScopes":["nope"]}]}`, `clients[0].defaultClientScopes[0]: unknown client scope "nope"`},

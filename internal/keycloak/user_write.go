@@ -145,8 +145,11 @@ func setAttributes(u *model.User, set map[string][]string) {
 	}
 }
 
+// KnownAction tells whether a required action has that alias.
+func KnownAction(alias string) bool { return slices.Contains(requiredActions, alias) }
+
 func known(actions []string) []string {
-	out := slices.DeleteFunc(slices.Clone(actions), func(a string) bool { return !slices.Contains(requiredActions, a) })
+	out := slices.DeleteFunc(slices.Clone(actions), func(a string) bool { return !KnownAction(a) })
 	if len(out) == 0 {
 		return nil
 	}
@@ -179,11 +182,15 @@ func checkProfile(f *fields, old, u *model.User) {
 		case n.was == n.is:
 		case utf8.RuneCountInString(n.is) > maxName:
 			refuse(n.name, "must not be longer than 255 characters", "error-invalid-length-too-long", nil, maxName)
-		case strings.ContainsAny(n.is, "<>&\"\v$%!#?§;*~/\\|^=[]{}()\x00\r\n\t"):
+		case strings.ContainsAny(n.is, notInPersonName):
 			refuse(n.name, "has a character that is not allowed", "error-person-name-invalid-character")
 		}
 	}
 }
+
+// notInPersonName are the characters Keycloak's
+// person-name-prohibited-characters refuses.
+const notInPersonName = "<>&\"\v$%!#?§;*~/\\|^=[]{}()\x00\r\n\t"
 
 // notInUsername are the characters Keycloak's username-prohibited-characters
 // refuses.

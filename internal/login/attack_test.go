@@ -372,7 +372,7 @@ func TestCodeReplay_OneOfManyWins(t *testing.T) {
 		t.Run(tt.scope, func(t *testing.T) {
 			t.Parallel()
 			s := newShop(t, "")
-			other := servertest.New(t, servertest.WithConfig(func(c *server.Config) { c.Store, c.Now = s.Store, s.Clock.Now }))
+			other := servertest.Beside(t, s)
 			b := newBrowser(t, s)
 			b.login("alice")
 			code := b.get(auth("scope", tt.scope)).code()
@@ -772,6 +772,10 @@ func TestPlainHTTP_ShowsNoForm(t *testing.T) {
 	p := b.submit(first, "username", "alice", "password", "pw")
 	p.says(400, "HTTPS required")
 	p.none()
+	for _, where := range []string{"/device", "/device?user_code=ABCD-EFGH", "/device/status", "/device/status?error=access_denied"} {
+		b.get("/realms/shop"+where).says(400, "HTTPS required")
+	}
+	b.post("/realms/shop/device", url.Values{"device_user_code": {"ABCD-EFGH"}}).says(400, "HTTPS required")
 }
 
 func TestUnsupportedAction_StopsTheLogin(t *testing.T) {

@@ -49,6 +49,10 @@ func (r *Realm) positive(name string, def int64) int64 {
 	return def
 }
 
+// EmailAsUsername is registrationEmailAsUsername: people have no username of
+// their own.
+func (r *Realm) EmailAsUsername() bool { return extra(r.Extra, "registrationEmailAsUsername", false) }
+
 // Internationalization are the realm's languages: whether pages are
 // translated, into which languages, and which is the default.
 func (r *Realm) Internationalization() (on bool, supported []string, def string) {
@@ -57,6 +61,13 @@ func (r *Realm) Internationalization() (on bool, supported []string, def string)
 
 // DisplayNameHTML is the realm's name for pages; "" for none.
 func (r *Realm) DisplayNameHTML() string { return extra(r.Extra, "displayNameHtml", "") }
+
+// Description says what a client is, in an administrator's words; "" for none.
+func (c *Client) Description() string { return extra(c.Extra, "description", "") }
+
+// AlwaysDisplayed is alwaysDisplayInConsole: people see the client among their
+// applications before they used it.
+func (c *Client) AlwaysDisplayed() bool { return extra(c.Extra, "alwaysDisplayInConsole", false) }
 
 // SecurityHeaders are the realm's browserSecurityHeaders; nil when it has none.
 func (r *Realm) SecurityHeaders() map[string]string {

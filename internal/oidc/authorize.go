@@ -122,14 +122,15 @@ func (q *request) sso(w http.ResponseWriter) (*session.SSO, error) {
 }
 
 // resume tells what a login still needs when it may go on from sso, and fills
-// in p what sso knows. prompt=login and max_age ask for the password again.
+// in p what sso knows. prompt=login, max_age and a level that is asked for want
+// the password again.
 func (q *request) resume(p *session.Progress, sso *session.SSO) (session.Step, error) {
 	if sso == nil {
 		return session.StepPassword, nil
 	}
 	p.UserID, p.SSO, p.Remember = sso.User.ID, sso.SessionID, sso.Remember
 	req := &p.Request
-	if req.Prompts("login") || tooOld(req, q.now-sso.AuthTime) {
+	if req.Prompts("login") || tooOld(req, q.now-sso.AuthTime) || req.RaisesLevel(q.snap.Realm, q.client) {
 		p.Again = true
 		return session.StepPassword, nil
 	}
@@ -247,7 +248,7 @@ func (q *request) complete(w http.ResponseWriter, p *session.Progress, u *model.
 	if req.Wants("code") {
 		l.Lifespan = q.snap.Realm.AccessCodeLifespan()
 		l.Code = &session.Code{
-			Challenge: req.CodeChallenge, Method: req.CodeChallengeMethod, Nonce: req.Nonce, Claims: req.Claims,
+			Challenge: req.CodeChallenge, Method: req.CodeChallengeMethod, Nonce: req.Nonce,
 		}
 		if req.RedirectURISent {
 			l.Code.RedirectURI = req.RedirectURI
@@ -305,13 +306,31 @@ func (q *request) withoutSSO(w http.ResponseWriter, p *session.Progress, u *mode
 }
 
 // loginNotes are what mappers read of a login: when the password was given, and
-// whether it was for this request (acr).
+// which level that is for this request (acr).
 func (q *request) loginNotes(p *session.Progress) map[string]string {
-	at, acr := p.AuthTime, "1"
+	at, level := p.AuthTime, model.LevelPassword
 	if at == 0 {
-		at, acr = p.SSOTime, "0"
+		at, level = p.SSOTime, model.LevelSSO
 	}
-	return map[string]string{session.NoteAuthTime: strconv.FormatInt(at, 10), "acr": acr}
+	notes := map[string]string{
+		session.NoteAuthTime: strconv.FormatInt(at, 10),
+		"acr":                model.ACR(q.snap.Realm, q.client, p.Request.ACR, level),
+	}
+	return q.withAgent(q.markOffline(notes, q.asked(&p.Request)))
+}
+
+// withAgent adds to the notes of a login what its program and device say they
+// are, for the person who looks at the list of logins.
+func (q *request) withAgent(notes map[string]string) map[string]string {
+	agent := model.ParseUserAgent(q.r.UserAgent()).Note()
+	if agent == "" {
+		return notes
+	}
+	if notes == nil {
+		notes = map[string]string{}
+	}
+	notes[model.NoteUserAgent] = agent
+	return notes
 }
 
 // answerError answers the client with an error. The event, if there is one, is

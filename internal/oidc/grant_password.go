@@ -47,7 +47,7 @@ func grantPassword(q *request) (*Answer, error) {
 	case !q.fullySetUp(u):
 		return nil, invalidGrant("Account is not fully set up")
 	}
-	a, err := q.start(u, scopes, token.GrantPassword, nil)
+	a, err := q.start(u, scopes, token.GrantPassword, q.withAgent(nil))
 	if err != nil {
 		return nil, q.wire(err, false)
 	}

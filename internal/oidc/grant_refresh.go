@@ -73,7 +73,10 @@ func (q *request) refreshed(row *model.SessionRow, rt *token.RefreshClaims, newJ
 	is := &issue{
 		user: u, roles: roles, scopes: scopes.Granted(q.snap.Config, roles), session: &row.Session, notes: row.Session.Notes,
 		context: contextOf(q.client, sessionCode(offline), token.GrantRefresh), nonce: rt.Nonce, offline: offline,
-		openID: model.HasWord(rt.Scope, "openid"),
+		openID: model.HasWord(rt.Scope, "openid"), audience: rt.ReqAud,
+	}
+	if rt.ReqAud != nil { // Keycloak forgets it; what was restricted stays so
+		is.context.Grant = token.GrantExchange
 	}
 	if narrow && offline {
 		// Keycloak narrows only the access token of an offline session: the ID

@@ -97,7 +97,7 @@ func (q *request) introspection(t *activeToken, hint string) map[string]any {
 
 // refreshOnly are claims of refresh tokens that are nobody's business; aud is
 // written apart.
-var refreshOnly = map[string]bool{"aud": true, "aud_x": true, "prov": true, "reuse_id": true}
+var refreshOnly = map[string]bool{"aud": true, "aud_x": true, "prov": true, "req-aud": true, "reuse_id": true}
 
 // idKept are the claims of an ID token that its introspection shows as they
 // are; the others are the access token's (measured).

@@ -63,7 +63,7 @@ var credentials = []string{"client_secret", "client_assertion", "client_assertio
 func (q *request) pushedParams() (model.AuthorizationParams, error) {
 	p := model.NewAuthorizationParams(q.form.All())
 	repeated := slices.ContainsFunc(p.Repeated, func(name string) bool { return !slices.Contains(credentials, name) })
-	p.Repeated, p.Pushed = nil, true // told last
+	p.Repeated, p.Pushed, p.Pushing = nil, true, true // told last
 	for _, name := range credentials {
 		delete(p.Values, name)
 	}

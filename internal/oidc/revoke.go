@@ -3,6 +3,7 @@ package oidc
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/model"
@@ -90,7 +91,24 @@ func (q *request) revokeToken(ac *token.AccessClaims) (done bool, err error) {
 	q.event.detail("refresh_token_id", ac.JTI)
 	q.event.detail("refresh_token_type", ac.Typ)
 	key := session.Key(q.client, ac.Sid, ac.Sub, offline)
+	also, err := q.e.Sessions.ExchangedFrom(q.ctx, key)
+	if err != nil {
+		return false, err
+	}
+	q.event.detail("token_exchange_revoked_clients", q.clientIDs(also))
 	return q.e.Sessions.EndClient(q.ctx, key, model.EndedByRevoke, q.client.ClientID, q.event.record())
+}
+
+// clientIDs are the clientIds of clients by their numbers, commas between.
+func (q *request) clientIDs(nums []int64) string {
+	var ids []string
+	for _, num := range nums {
+		if c := q.snap.ClientByNum(num); c != nil {
+			ids = append(ids, c.ClientID)
+		}
+	}
+	slices.Sort(ids)
+	return strings.Join(ids, ",")
 }
 
 // notRevoked is Keycloak's 200 for an unknown or dead token.

@@ -70,8 +70,14 @@ func (s *Service) newUser(ctx context.Context, cfg *model.Config, doc *keycloak.
 		u.CreatedMS = s.Now().UnixMilli()
 	}
 	n := store.NewUser{User: u, Consents: doc.Consents, UniqueEmail: !cfg.Realm.DuplicateEmailsAllowed}
-	for _, in := range doc.Credentials {
+	for i, in := range doc.Credentials {
 		cred := in.Credential
+		if cred.Priority == 0 { // else their order would be lost
+			cred.Priority = 10 * (i + 1)
+		}
+		if cred.CreatedMS == 0 {
+			cred.CreatedMS = s.Now().UnixMilli()
+		}
 		if in.Value != "" {
 			if err := checkPassword(cfg, u, in.Value); err != nil {
 				return n, err
@@ -80,7 +86,7 @@ func (s *Service) newUser(ctx context.Context, cfg *model.Config, doc *keycloak.
 			if err != nil {
 				return n, err
 			}
-			made.Label = cred.Label
+			made.Label, made.Priority = cred.Label, cred.Priority
 			cred = made
 		}
 		n.Credentials = append(n.Credentials, cred)

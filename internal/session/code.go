@@ -17,7 +17,6 @@ type Code struct {
 	Method      string            `json:"method,omitempty"`
 	Nonce       string            `json:"nonce,omitempty"`
 	Scope       string            `json:"scope"`
-	Claims      string            `json:"claims,omitempty"`
 	UserID      string            `json:"user"`
 	SessionID   string            `json:"sid"`
 	Notes       map[string]string `json:"notes,omitempty"`
@@ -80,7 +79,7 @@ func (s *Service) Finish(ctx context.Context, cfg *model.Config, c *model.Client
 			}
 		}
 		if !started {
-			if err := goesOn(tx, l); err != nil {
+			if err := goesOn(tx, l.User.ID, l.Session); err != nil {
 				return err
 			}
 		}
@@ -106,11 +105,11 @@ func (s *Service) Finish(ctx context.Context, cfg *model.Config, c *model.Client
 	return sid, code, started, err
 }
 
-// goesOn tells whether the session a login continues is still there: it may have
-// ended while a page was shown, and must not come back.
-func goesOn(tx *store.Tx, l *Login) error {
-	us, _, err := tx.FindUserSession(model.ShardOf(l.User.ID), l.Session, false)
-	if errors.Is(err, store.ErrNotFound) || err == nil && (us.Ended != nil || us.UserID != l.User.ID) {
+// goesOn tells whether the online session that is to go on is still there: it
+// may have ended since it was read, and must not come back.
+func goesOn(tx *store.Tx, userID, sessionID string) error {
+	us, _, err := tx.FindUserSession(model.ShardOf(userID), sessionID, false)
+	if errors.Is(err, store.ErrNotFound) || err == nil && (us.Ended != nil || us.UserID != userID) {
 		return model.ErrSessionGone
 	}
 	return err

@@ -143,13 +143,19 @@ func (s *Service) PartsOfUser(ctx context.Context, cfg *model.Config, userID str
 
 // EndClient ends one client's share of a session. With the last client the
 // whole user session ends. Ending an offline share detaches the online twin's
-// share of the same client too (behaviour §6.2).
+// share of the same client too (behaviour §6.2). With an online share end those
+// that came of its tokens by token exchange.
 func (s *Service) EndClient(ctx context.Context, key store.SessionKey, reason, by string, rec Record) (ended bool, err error) {
 	e := s.ending(reason, by)
 	err = s.Store.Write(ctx, func(tx *store.Tx) error {
 		var err error
 		if ended, err = tx.EndClientSession(key, e); err != nil || !ended {
 			return err
+		}
+		if !key.Offline {
+			if err := endExchanged(tx, key, e); err != nil {
+				return err
+			}
 		}
 		rest, err := tx.LiveClientSessions(key.Shard, key.SessionID, key.Offline)
 		if err != nil {
@@ -161,9 +167,7 @@ func (s *Service) EndClient(ctx context.Context, key store.SessionKey, reason, b
 			}
 		}
 		if key.Offline {
-			twin := key
-			twin.Offline = false
-			if _, err := tx.EndClientSession(twin, e); err != nil {
+			if err := endTwin(tx, key, e); err != nil {
 				return err
 			}
 		}
@@ -173,6 +177,17 @@ func (s *Service) EndClient(ctx context.Context, key store.SessionKey, reason, b
 		return false, fmt.Errorf("end client session: %w", err)
 	}
 	return ended, nil
+}
+
+// endTwin ends the online share of an offline one that has ended, and what came
+// of its tokens by token exchange.
+func endTwin(tx *store.Tx, key store.SessionKey, e model.Ending) error {
+	key.Offline = false
+	ended, err := tx.EndClientSession(key, e)
+	if err != nil || !ended {
+		return err
+	}
+	return endExchanged(tx, key, e)
 }
 
 // EndAllOfUser ends a user's sessions, online, offline or both; n counts what

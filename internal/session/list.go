@@ -37,6 +37,11 @@ func (s *Service) OfUser(ctx context.Context, cfg *model.Config, userID string, 
 	return s.Store.SessionsOfUser(ctx, cfg.Realm.Num, userID, offline, s.liveAny(cfg))
 }
 
+// NewestOfUser is OfUser for the limit client sessions that began last.
+func (s *Service) NewestOfUser(ctx context.Context, cfg *model.Config, userID string, offline bool, limit int) ([]store.SessionView, error) {
+	return s.Store.NewestSessionsOfUser(ctx, cfg.Realm.Num, userID, offline, limit, s.liveAny(cfg))
+}
+
 // OfUserClient lists a user's live sessions with one client.
 func (s *Service) OfUserClient(ctx context.Context, cfg *model.Config, c *model.Client, userID string, offline bool) ([]store.SessionView, error) {
 	return s.Store.SessionsOfUserClient(ctx, cfg.Realm.Num, userID, c.Num, offline, s.live(cfg, c))

@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -205,6 +206,34 @@ func TestCredentials_SetAndReplace(t *testing.T) {
 	}
 	if _, _, err := s.UserAndPassword(t.Context(), 1, "alice@example.org", false); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("by e-mail where that is off: %v", err)
+	}
+}
+
+func TestCredentials_LabelOrderDelete(t *testing.T) {
+	t.Parallel()
+	s := storetest.Open(t)
+	creds := []model.Credential{password("a", "1"), {ID: "b", Type: "otp", Priority: 20, SecretData: "{}", CredentialData: "{}"}}
+	if err := insert(s, t, store.NewUser{User: alice(), Credentials: creds}); err != nil {
+		t.Fatal(err)
+	}
+	write(t, s, func(tx *store.Tx) error {
+		if _, err := tx.LabelCredential(alice().ID, "b", "phone"); err != nil {
+			return err
+		}
+		return tx.OrderCredentials(alice().ID, []string{"b", "a"})
+	})
+	creds[0].Priority, creds[1].Priority, creds[1].Label = 20, 10, "phone"
+	slices.Reverse(creds)
+	for range 2 {
+		got, err := s.Credentials(t.Context(), alice().ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(creds, got); diff != "" {
+			t.Error(diff)
+		}
+		write(t, s, func(tx *store.Tx) error { _, err := tx.DeleteCredential(alice().ID, "b"); return err })
+		creds = slices.DeleteFunc(creds, func(c model.Credential) bool { return c.ID == "b" })
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -47,6 +48,36 @@ func (f Form) Lookup(name string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// Values are all values of a parameter in their order.
+func (f Form) Values(name string) []string {
+	var out []string
+	for _, p := range f.pairs {
+		if p.name == name {
+			out = append(out, p.value)
+		}
+	}
+	return out
+}
+
+// Repeats tells whether a parameter but those named stands twice. ErrDuplicated
+// tells it of any.
+func (f Form) Repeats(but ...string) bool {
+	seen := make(map[string]bool, len(f.pairs)+len(f.long))
+	for _, p := range f.pairs {
+		if seen[p.name] && !slices.Contains(but, p.name) {
+			return true
+		}
+		seen[p.name] = true
+	}
+	for _, name := range f.long {
+		if seen[name] && !slices.Contains(but, name) {
+			return true
+		}
+		seen[name] = true
+	}
+	return false
 }
 
 // TooLong tells whether a parameter was left out for its length. Keycloak goes

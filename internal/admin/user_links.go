@@ -1,0 +1,69 @@
+package admin
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/latchkey-id/latchkey/internal/web"
+)
+
+// errNoBroker is why accounts of identity providers cannot be linked here.
+var errNoBroker = web.ErrorMessage(http.StatusBadRequest, "Accounts of identity providers cannot be linked: this server logs nobody in by them")
+
+// linksOf are the accounts of identity providers that an imported user brought
+// along, as the import had them.
+func linksOf(extra map[string]json.RawMessage) []json.RawMessage {
+	links := []json.RawMessage{}
+	_ = json.Unmarshal(extra["federatedIdentities"], &links) // what is no list is none
+	if links == nil {
+		return []json.RawMessage{}
+	}
+	return links
+}
+
+func (c *call) listLinks() error {
+	u, err := c.user()
+	if err != nil {
+		return err
+	}
+	return c.answer(linksOf(u.Extra))
+}
+
+func (c *call) postLink() error {
+	if _, err := c.user(); err != nil {
+		return err
+	}
+	if _, err := c.body(); err != nil {
+		return err
+	}
+	return errNoBroker
+}
+
+// deleteLink finds no link, or refuses to take an imported one apart.
+func (c *call) deleteLink() error {
+	u, err := c.user()
+	if err != nil {
+		return err
+	}
+	for _, raw := range linksOf(u.Extra) {
+		var link struct {
+			Provider string `json:"identityProvider"`
+		}
+		if json.Unmarshal(raw, &link) == nil && link.Provider == c.r.PathValue("provider") {
+			return errNoBroker
+		}
+	}
+	return web.AdminError(http.StatusNotFound, "Link not found")
+}
+
+// errFeatureOff is what Keycloak answers where a feature is switched off:
+// fine-grained permissions, which are off by default, and impersonation.
+var errFeatureOff = web.OAuthError(http.StatusNotImplemented, "Feature not enabled", "For more on this error consult the server log.")
+
+// impersonate would log the caller in as somebody else: nobody may here.
+func (c *call) impersonate() error {
+	if _, err := c.user(); err != nil {
+		return err
+	}
+	return errFeatureOff
+}
