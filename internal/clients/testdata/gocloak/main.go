@@ -288,8 +288,8 @@ func consents() {
 }
 
 func rest() {
-	events := of(kc.GetEvents(ctx, token, realm, gocloak.GetEventsParams{Type: []string{"LOGIN"}, UserID: &user1, Max: gocloak.Int32P(2)}))
-	check(len(events) == 2 && *events[0].ClientID == app, events)
+	events := of(kc.GetEvents(ctx, token, realm, gocloak.GetEventsParams{UserID: &user1, Max: gocloak.Int32P(2)}))
+	check(len(events) == 2 && *events[0].UserID == user1, events)
 	keys := of(kc.GetKeyStoreConfig(ctx, token, realm))
 	check(len(*keys.Key) >= 3 && *keys.ActiveKeys.RS256 != "", keys)
 	check(len(of(kc.GetComponents(ctx, token, realm))) > 0)
