@@ -1,6 +1,9 @@
 package model
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // Reasons a session ended. They are stored, shown to operators and never to
 // anonymous callers.
@@ -11,16 +14,44 @@ const (
 	EndedByConsent     = "consent_revoked" // the consent or offline grant was taken back
 	EndedByReplay      = "refresh_reuse"   // a superseded refresh token was used again
 	EndedByUserLogout  = "user_logout"     // all sessions of the user
+	EndedByUser        = "user"            // the user ended it in the account REST
 	EndedByRealmLogout = "realm_logout"    // all sessions of the realm
 	EndedByCodeReplay  = "code_reuse"      // an authorization code was used twice
 	EndedByOffline     = "offline_only"    // the browser login was for offline access alone
 	EndedByIdle        = "idle"            // nobody refreshed it in time
 	EndedByMax         = "max_lifespan"    // its maximum lifetime passed
 	EndedByRememberMe  = "remember_me_off" // the realm switched remember-me off
+	EndedByDeletion    = "client_deleted"  // the client was deleted
+
+	// EndedByUserDeletion is in the log alone: the rows go with the user's.
+	EndedByUserDeletion = "user_deleted"
 )
 
+// reasonTexts say each reason to an operator.
+var reasonTexts = map[string]string{
+	EndedByLogout:      "a logout with a token of the session, or of its person in a browser",
+	EndedByRevoke:      "its token was revoked by the client",
+	EndedByAdmin:       "an administrator ended it",
+	EndedByConsent:     "the consent or the offline grant of the client was taken back",
+	EndedByReplay:      "a refresh token that had been replaced was used again",
+	EndedByUserLogout:  "all sessions of the user were ended",
+	EndedByRealmLogout: "all sessions of the realm were ended",
+	EndedByCodeReplay:  "the authorization code was used twice",
+	EndedByOffline:     "the browser login was for offline access alone",
+	EndedByIdle:        "nobody refreshed it in time",
+	EndedByMax:         "its maximum lifetime passed",
+	EndedByRememberMe:  "the realm switched remember-me off",
+	EndedByDeletion:    "the client was deleted",
+}
+
+// ReasonText says a reason in words; "" for one that is not known.
+func ReasonText(reason string) string { return reasonTexts[reason] }
+
+// ByCommand is who ended a session by a command of this program.
+const ByCommand = "latchkey command"
+
 // Ending says when, why and by whom a session ended. By is a user id, a
-// clientId or "".
+// clientId, ByCommand, or "" where its time passed.
 type Ending struct {
 	At     int64
 	Reason string
@@ -197,4 +228,22 @@ func earliest(a, b int64) int64 {
 		return a
 	}
 	return min(a, b)
+}
+
+// NoteOfflineWithoutRefresh marks the online session of a login that asked for
+// offline access at a client that gets no refresh tokens: its access tokens say
+// that they belong to an offline session.
+const NoteOfflineWithoutRefresh = "offline_without_refresh"
+
+// NotesAttached are the notes of a client session that another login of the
+// client goes on with: those of the new login, and what tokens of before need.
+func NotesAttached(old, next map[string]string) map[string]string {
+	mark := old[NoteOfflineWithoutRefresh]
+	if mark == "" || next[NoteOfflineWithoutRefresh] != "" {
+		return next
+	}
+	kept := make(map[string]string, len(next)+1)
+	maps.Copy(kept, next)
+	kept[NoteOfflineWithoutRefresh] = mark
+	return kept
 }
