@@ -3,8 +3,10 @@ package adapter
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -176,7 +178,8 @@ func (a *Admin) RevokeConsent(ctx context.Context, userID, clientID string) erro
 }
 
 // LogoutUser ends all of a user's sessions and makes all his tokens stale,
-// offline ones too. Role: manage-users.
+// offline ones too. A Keycloak goes on listing his offline sessions, whose tokens
+// it refuses. Role: manage-users.
 func (a *Admin) LogoutUser(ctx context.Context, userID string) error {
 	return a.send(ctx, http.MethodPost, "/users/"+url.PathEscape(userID)+"/logout", nil, nil)
 }
@@ -195,19 +198,24 @@ func (a *Admin) LogoutUserKeepOffline(ctx context.Context, userID string) error 
 	return nil
 }
 
-// EndClientOfflineSessions ends every offline session a client has, one by one,
-// for all clients that share one, and returns how many. Role: view-clients and
-// manage-users.
-func (a *Admin) EndClientOfflineSessions(ctx context.Context, client string) (n int, err error) {
-	var ids []string
-	for s, err := range a.ClientOfflineSessions(ctx, client) {
+// EndClientSessions ends every login a client takes part in, or with offline
+// every offline session it has, one by one, whole: for all clients that share
+// one. It returns how many. client is the id, not the client_id. Role:
+// view-clients and manage-users.
+func (a *Admin) EndClientSessions(ctx context.Context, client string, offline bool) (n int, err error) {
+	list := a.ClientSessions
+	if offline {
+		list = a.ClientOfflineSessions
+	}
+	var ids []string // all before the first ends: pages would move
+	for s, err := range list(ctx, client) {
 		if err != nil {
 			return 0, err
 		}
 		ids = append(ids, s.ID)
 	}
 	for _, id := range ids {
-		if err := a.EndSession(ctx, id, true); err != nil {
+		if err := a.EndSession(ctx, id, offline); err != nil {
 			return n, err
 		}
 		n++
@@ -219,6 +227,7 @@ func (a *Admin) EndClientOfflineSessions(ctx context.Context, client string) (n 
 // removed meanwhile may be missed or come twice.
 func pages[T any](ctx context.Context, a *Admin, path string, q url.Values) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
+		q := maps.Clone(q) // a sequence may be run more than once
 		for first := 0; ; first += pageSize {
 			q.Set("first", strconv.Itoa(first))
 			q.Set("max", strconv.Itoa(pageSize))
@@ -264,7 +273,7 @@ func (a *Admin) get(ctx context.Context, path string, q url.Values, into any) er
 // end deletes; what is not there has ended.
 func (a *Admin) end(ctx context.Context, path string, q url.Values) error {
 	err := a.send(ctx, http.MethodDelete, path, q, nil)
-	if said, ok := err.(*ProtocolError); ok && said.Status == http.StatusNotFound {
+	if said, ok := errors.AsType[*ProtocolError](err); ok && said.Status == http.StatusNotFound {
 		return nil
 	}
 	return err

@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"sync"
@@ -29,7 +30,8 @@ const (
 // BackChannelLogout is the handler for the client's back-channel logout URL
 // (OpenID Connect Back-Channel Logout 1.0 §2.5 to §2.8). It checks the logout
 // token and calls end, which must end the application's own sessions; an error
-// of end is answered 500, so that the server tries again. A token counts once.
+// of end is answered 500, a token that cannot be checked now 503, so that the
+// server tries again, and a token that is refused 400. A token counts once.
 func BackChannelLogout(p *Provider, end func(context.Context, LogoutNotice) error) http.Handler {
 	seen := &once{at: map[string]time.Time{}}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -45,6 +47,10 @@ func BackChannelLogout(p *Provider, end func(context.Context, LogoutNotice) erro
 			return
 		}
 		body, err := p.logoutToken(r.Context(), r.PostForm.Get("logout_token"))
+		if _, ok := errors.AsType[*TemporaryError](err); ok {
+			http.Error(w, "the logout token cannot be checked now", http.StatusServiceUnavailable)
+			return
+		}
 		if err != nil {
 			http.Error(w, "the logout token is refused", http.StatusBadRequest)
 			return

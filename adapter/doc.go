@@ -19,7 +19,7 @@
 // Two errors tell an application what to do: *TemporaryError (try again later)
 // and *LoginRequiredError (the person must come back).
 //
-// Times are taken from Config.Clock. Nothing here starts a goroutine that
-// outlives its call, and nothing is logged: errors carry what happened, never a
-// token or secret.
+// Times are taken from Config.Clock. A refresh that began goes on when its caller
+// gives up; nothing else outlives its call. Nothing is logged: errors carry what
+// happened, never a token or secret.
 package adapter

@@ -13,6 +13,8 @@ type TemporaryError struct {
 	Status     int           // HTTP status, 0 without an answer
 	RetryAfter time.Duration // what the server asked for, 0 if nothing
 	Err        error         // the cause, may be nil
+
+	unsent bool // the request never reached the server
 }
 
 func (e *TemporaryError) Error() string {
@@ -42,6 +44,10 @@ type LoginRequiredError struct {
 	// rotation on and no reuse allowed the server's rules leave no other way
 	// than a new login.
 	Uncertain bool
+	// MayReturn tells that an administrator can bring the token back to life: the
+	// user is disabled, or may not have offline access now. The server is asked
+	// again a minute later; only the person's coming back is sure to help.
+	MayReturn bool
 }
 
 func (e *LoginRequiredError) Error() string {

@@ -34,7 +34,7 @@ func NewFileStore(dir string) (*FileStore, error) {
 	if err != nil {
 		return nil, fmt.Errorf("token files: %w", err)
 	}
-	if info.Mode().Perm()&0o022 != 0 {
+	if modesCount && info.Mode().Perm()&0o022 != 0 {
 		return nil, fmt.Errorf("token files: %s may be written to by others (mode %v): chmod 700", dir, info.Mode().Perm())
 	}
 	return &FileStore{dir}, nil
@@ -64,7 +64,18 @@ func (s *FileStore) path(key string) string {
 }
 
 // Load reads a value. Errors: ErrNoToken, ErrCorrupt (with the file's name).
-func (s *FileStore) Load(_ context.Context, key string) ([]byte, int64, error) {
+func (s *FileStore) Load(ctx context.Context, key string) ([]byte, int64, error) {
+	if lockToRead {
+		unlock, err := s.lock(ctx, key)
+		if err != nil {
+			return nil, 0, err
+		}
+		defer unlock()
+	}
+	return s.read(key)
+}
+
+func (s *FileStore) read(key string) ([]byte, int64, error) {
 	path := s.path(key)
 	raw, err := os.ReadFile(path)
 	switch {
@@ -93,24 +104,26 @@ func (s *FileStore) Swap(ctx context.Context, key string, version int64, value [
 		return 0, err
 	}
 	defer unlock()
-	_, now, err := s.Load(ctx, key)
+	_, now, err := s.read(key)
+	aside := ""
 	switch {
 	case errors.Is(err, ErrCorrupt) && version == 0:
-		if err := os.Rename(s.path(key), s.path(key)+".corrupt"); err != nil {
-			return 0, err
-		}
+		aside = s.path(key) + ".corrupt"
 	case err != nil && !errors.Is(err, ErrNoToken):
 		return 0, err
 	case now != version:
 		return 0, ErrConflict
 	}
-	f := stored{Format: fileFormat, Key: key, Version: version + 1, Value: base64.StdEncoding.EncodeToString(value)}
+	f := stored{Format: fileFormat, Key: key, Version: nextVersion(version), Value: base64.StdEncoding.EncodeToString(value)}
 	f.Sum = f.sum()
 	raw, err := json.Marshal(f)
 	if err != nil {
 		return 0, err
 	}
-	return f.Version, replace(s.path(key), raw)
+	if err := replace(s.path(key), raw, aside); err != nil {
+		return 0, err
+	}
+	return f.Version, nil
 }
 
 // Delete removes a value under the key's lock.
@@ -128,24 +141,29 @@ func (s *FileStore) Delete(ctx context.Context, key string) error {
 
 // lock takes the key's lock, which other processes and other FileStores of this
 // one respect. The lock files stay: removing one would let two in.
+//
+// A process holds it for a few system calls; who waits looks every 2 ms.
 func (s *FileStore) lock(ctx context.Context, key string) (unlock func(), err error) {
 	l := flock.New(s.path(key)+".lock", flock.SetPermissions(0o600))
-	if _, err := l.TryLockContext(ctx, 5*time.Millisecond); err != nil {
+	if _, err := l.TryLockContext(ctx, 2*time.Millisecond); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return func() { _ = l.Close() }, nil // closing gives the lock back
 }
 
 // replace puts content in a file's place so that a crash leaves the old or the
-// new one, whole.
-func replace(path string, content []byte) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
+// new one, whole. With aside the old file is kept under that name. The caller
+// holds the lock: nobody else writes the new file, and one that a crash left is
+// written over.
+func replace(path string, content []byte, aside string) (err error) {
+	next := path + ".new"
+	f, err := os.OpenFile(next, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			_ = os.Remove(f.Name())
+			_ = os.Remove(next)
 		}
 	}()
 	_, err = f.Write(content)
@@ -155,7 +173,12 @@ func replace(path string, content []byte) (err error) {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	if err = os.Rename(f.Name(), path); err != nil {
+	if aside != "" {
+		if err = os.Rename(path, aside); err != nil {
+			return err
+		}
+	}
+	if err = os.Rename(next, path); err != nil {
 		return err
 	}
 	return syncDir(filepath.Dir(path))

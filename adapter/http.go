@@ -2,10 +2,12 @@ package adapter
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -26,7 +28,7 @@ func (p *Provider) do(op string, req *http.Request) (*answer, error) {
 	req.Header.Set("Accept", "application/json")
 	resp, err := p.cfg.HTTPClient.Do(req)
 	if err != nil {
-		return nil, &TemporaryError{Op: op, Err: withoutURL(err)}
+		return nil, &TemporaryError{Op: op, Err: withoutURL(err), unsent: neverSent(err)}
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxDocument+1))
@@ -42,11 +44,33 @@ func (p *Provider) do(op string, req *http.Request) (*answer, error) {
 	return &answer{resp.StatusCode, resp.Header, body}, nil
 }
 
+// neverSent tells of errors that come before the first byte of a request: no
+// connection, or a server that could not show who it is.
+func neverSent(err error) bool {
+	if n, ok := errors.AsType[*net.OpError](err); ok && (n.Op == "dial" || n.Op == "proxyconnect") {
+		return true
+	}
+	_, ok := errors.AsType[*tls.CertificateVerificationError](err)
+	return ok
+}
+
+// mayHaveActed tells whether the server may have done what a request asked for
+// although it failed with err: every failure but those before the request was
+// sent, and refusals.
+func mayHaveActed(err error) bool {
+	if e, ok := errors.AsType[*TemporaryError](err); ok {
+		return !e.unsent && e.Status != http.StatusTooManyRequests
+	}
+	if e, ok := errors.AsType[*ProtocolError](err); ok {
+		return e.Status < 300 // it was done, and the answer cannot be read
+	}
+	return false
+}
+
 // withoutURL drops the URL of a failed request: its query may hold what belongs
 // into no log.
 func withoutURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
 	}
 	return err

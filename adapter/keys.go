@@ -17,10 +17,10 @@ type keyCache struct {
 	mu      sync.RWMutex
 	byID    map[string]jose.JSONWebKey
 	fetched time.Time // of the keys that are here
-	tried   time.Time // of the last fetch, also one that failed
-	failed  error     // what the last fetch ended in
 
-	fetching sync.Mutex
+	fetching gate      // guards the two below
+	tried    time.Time // of the last fetch, also one that failed
+	failed   error     // what the last fetch ended in
 }
 
 // key gives the key with the id for signatures by the algorithm. ok is false
@@ -29,7 +29,7 @@ func (p *Provider) key(ctx context.Context, id, algorithm string) (key any, ok b
 	now := p.cfg.Clock()
 	k, found, age := p.keys.look(id, now)
 	if !found || age >= keysMaxAge {
-		if err = p.refreshKeys(ctx, id); err == nil {
+		if err = p.refreshKeys(ctx, id, found); err == nil {
 			k, found, _ = p.keys.look(id, now)
 		}
 	}
@@ -51,11 +51,19 @@ func (c *keyCache) look(id string, now time.Time) (k jose.JSONWebKey, found bool
 }
 
 // refreshKeys fetches the keys unless somebody else did while this call waited,
-// or tried a moment ago.
-func (p *Provider) refreshKeys(ctx context.Context, id string) error {
+// or tried a moment ago. found tells that the key is at hand, only old: then
+// nobody waits for who asks already.
+func (p *Provider) refreshKeys(ctx context.Context, id string, found bool) error {
 	c := &p.keys
-	c.fetching.Lock()
-	defer c.fetching.Unlock()
+	if !c.fetching.try() {
+		if found {
+			return nil
+		}
+		if err := c.fetching.enter(ctx); err != nil {
+			return &TemporaryError{Op: "keys", Err: err}
+		}
+	}
+	defer c.fetching.leave()
 	now := p.cfg.Clock()
 	if _, found, age := c.look(id, now); found && age < keysMaxAge {
 		return nil
@@ -63,6 +71,9 @@ func (p *Provider) refreshKeys(ctx context.Context, id string) error {
 	if !c.tried.IsZero() && now.Sub(c.tried) < keysMinAge {
 		return c.failed
 	}
+	// Who asks may go away: that must not count as a failure of the server.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
+	defer cancel()
 	c.tried = now
 	var byID map[string]jose.JSONWebKey
 	if byID, c.failed = p.fetchKeys(ctx); c.failed != nil {

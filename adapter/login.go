@@ -186,7 +186,7 @@ func (l *Login) belongs(m *Metadata, b *Pending, query url.Values) error {
 	switch {
 	case b == nil || b.State == "" || subtle.ConstantTimeCompare([]byte(query.Get("state")), []byte(b.State)) != 1:
 		return ErrForged
-	case named && strings.TrimSuffix(iss, "/") != l.provider.cfg.Issuer, !named && m.IssInResponse:
+	case named && iss != l.provider.cfg.Issuer, !named && m.IssInResponse:
 		return ErrForged
 	case query.Get("code") == "" && query.Get("error") == "":
 		return ErrForged

@@ -103,24 +103,24 @@ func bearer(r *http.Request) (string, error) {
 func (v *Verifier) refuse(w http.ResponseWriter, err error) {
 	challenge := fmt.Sprintf("Bearer realm=%q", v.provider.cfg.Issuer)
 	w.Header().Set("Cache-Control", "no-store")
-	var bad *TokenError
-	var lacks *accessError
-	var later *TemporaryError
+	bad, isBad := errors.AsType[*TokenError](err)
+	lacks, isLacking := errors.AsType[*accessError](err)
+	later, isLater := errors.AsType[*TemporaryError](err)
 	switch {
-	case errors.As(err, &bad) && bad.Reason == ReasonMissing:
+	case isBad && bad.Reason == ReasonMissing:
 		w.Header().Set("WWW-Authenticate", challenge)
 		http.Error(w, "an access token is needed", http.StatusUnauthorized)
-	case errors.As(err, &bad):
+	case isBad:
 		w.Header().Set("WWW-Authenticate", challenge+fmt.Sprintf(", error=\"invalid_token\", error_description=%q", bad.Reason))
 		http.Error(w, "the access token is refused: "+string(bad.Reason), http.StatusUnauthorized)
-	case errors.As(err, &lacks):
+	case isLacking:
 		challenge += ", error=\"insufficient_scope\""
 		if lacks.scope != "" {
 			challenge += fmt.Sprintf(", scope=%q", lacks.scope)
 		}
 		w.Header().Set("WWW-Authenticate", challenge)
 		http.Error(w, "the access token lacks a "+lacks.what, http.StatusForbidden)
-	case errors.As(err, &later):
+	case isLater:
 		seconds := max(1, int(later.RetryAfter/time.Second))
 		w.Header().Set("Retry-After", strconv.Itoa(seconds))
 		http.Error(w, "the access token cannot be checked now", http.StatusServiceUnavailable)

@@ -15,10 +15,11 @@ import (
 type OnlineCheck struct {
 	// Introspect asks the introspection endpoint (RFC 7662), as this client,
 	// which must be confidential. Otherwise userinfo is asked with the token
-	// itself, which must have scope openid.
+	// itself, which must have scope openid: one without it is refused.
 	Introspect bool
 	// CacheFor is how long "it counts" is believed without asking again; 0 = ask
-	// on every request. A refusal is believed until the token expires.
+	// on every request. A refusal is believed until the token expires. When the
+	// server cannot be asked the request is refused, with 503 in Middleware.
 	CacheFor time.Duration
 
 	mu   sync.Mutex
@@ -49,7 +50,9 @@ func (c *OnlineCheck) check(ctx context.Context, p *Provider, t *Token) error {
 		if !active || v.until.After(t.Expires) {
 			v.until = t.Expires
 		}
-		c.remember(key, v, now)
+		if !active || c.CacheFor > 0 {
+			c.remember(key, v, now)
+		}
 	}
 	if !v.active {
 		return refused(ReasonInactive)
@@ -112,7 +115,7 @@ func (p *Provider) userinfo(ctx context.Context, m *Metadata, raw string) (bool,
 		return false, err
 	case a.status == http.StatusOK:
 		return true, nil
-	case a.status == http.StatusUnauthorized:
+	case a.status == http.StatusUnauthorized, a.status == http.StatusForbidden:
 		return false, nil
 	}
 	return false, a.failure(op)

@@ -19,9 +19,9 @@ type Config struct {
 	// public client.
 	ClientID     string
 	ClientSecret string
-	// HTTPClient makes all requests; nil = one with a timeout of 10 s. Redirects
-	// are never followed with a secret or token: give a client with a
-	// CheckRedirect only if you know why.
+	// HTTPClient makes all requests; nil = one with a timeout of 10 s. Unless it
+	// has a CheckRedirect, redirects are not followed: a secret or a token must
+	// not go where it was not meant to.
 	HTTPClient *http.Client
 	// Clock tells the time; nil = time.Now.
 	Clock func() time.Time
@@ -30,6 +30,7 @@ type Config struct {
 // Limits of what is fetched and how often.
 const (
 	maxDocument    = 1 << 20 // bytes of an answer that is read
+	fetchTimeout   = 10 * time.Second
 	metadataMaxAge = time.Hour
 	keysMaxAge     = time.Hour
 	keysMinAge     = 10 * time.Second // between two fetches for unknown key ids
@@ -41,9 +42,10 @@ const (
 type Provider struct {
 	cfg Config
 
-	mu       sync.Mutex // of metadata
+	mu       sync.Mutex // of metadata and fetched
 	metadata *Metadata
 	fetched  time.Time
+	fetching gate
 
 	keys keyCache
 }
@@ -81,13 +83,15 @@ func NewProvider(cfg Config) (*Provider, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = time.Now
 	}
-	if cfg.HTTPClient == nil {
-		cfg.HTTPClient = &http.Client{
-			Timeout:       10 * time.Second,
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		}
+	client := http.Client{Timeout: fetchTimeout}
+	if cfg.HTTPClient != nil {
+		client = *cfg.HTTPClient
 	}
-	return &Provider{cfg: cfg}, nil
+	if client.CheckRedirect == nil {
+		client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	}
+	cfg.HTTPClient = &client
+	return &Provider{cfg: cfg, fetching: newGate(), keys: keyCache{fetching: newGate()}}, nil
 }
 
 // Issuer is the issuer, without a slash at its end.
@@ -102,16 +106,31 @@ func (p *Provider) ClientID() string { return p.cfg.ClientID }
 // Errors: *TemporaryError; *ProtocolError, also when the document is another
 // issuer's (RFC 8414 §3.3).
 func (p *Provider) Metadata(ctx context.Context) (*Metadata, error) {
+	m, fresh := p.knownMetadata()
+	switch {
+	case fresh:
+		return m, nil
+	case m != nil && !p.fetching.try(): // somebody else asks: what is known will do
+		return m, nil
+	case m == nil:
+		if err := p.fetching.enter(ctx); err != nil {
+			return nil, &TemporaryError{Op: "discovery", Err: err, unsent: true}
+		}
+	}
+	defer p.fetching.leave()
+	if m, fresh = p.knownMetadata(); fresh {
+		return m, nil
+	}
+	// Who asks may go away; those who wait must not lose by that.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
+	defer cancel()
+	found, err := p.discover(ctx)
+	now := p.cfg.Clock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := p.cfg.Clock()
-	if p.metadata != nil && now.Sub(p.fetched) < metadataMaxAge {
-		return p.metadata, nil
-	}
-	m, err := p.discover(ctx)
 	switch {
 	case err == nil:
-		p.metadata, p.fetched = m, now
+		p.metadata, p.fetched = found, now
 	case p.metadata != nil:
 		// An old document is better than none; it is asked for again in a minute.
 		p.fetched = now.Add(time.Minute - metadataMaxAge)
@@ -120,6 +139,39 @@ func (p *Provider) Metadata(ctx context.Context) (*Metadata, error) {
 	}
 	return p.metadata, nil
 }
+
+// knownMetadata is the document fetched last, nil if none was.
+func (p *Provider) knownMetadata() (m *Metadata, fresh bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.metadata, p.metadata != nil && p.cfg.Clock().Sub(p.fetched) < metadataMaxAge
+}
+
+// gate lets one goroutine through at a time; unlike a mutex it can be waited
+// for under a context.
+type gate chan struct{}
+
+func newGate() gate { return make(gate, 1) }
+
+func (g gate) enter(ctx context.Context) error {
+	select {
+	case g <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (g gate) try() bool {
+	select {
+	case g <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (g gate) leave() { <-g }
 
 func (p *Provider) discover(ctx context.Context) (*Metadata, error) {
 	const op = "discovery"

@@ -47,7 +47,7 @@ func NewSQLStore(db *sql.DB, opts SQLOptions) (*SQLStore, error) {
 	return &SQLStore{
 		db:     db,
 		load:   text("select value, version from TABLE_NAME where id = ?"),
-		insert: text("insert into TABLE_NAME (id, version, value) values (?, 1, ?)"),
+		insert: text("insert into TABLE_NAME (id, version, value) values (?, ?, ?)"),
 		update: text("update TABLE_NAME set value = ?, version = version + 1 where id = ? and version = ?"),
 		remove: text("delete from TABLE_NAME where id = ?"),
 	}, nil
@@ -91,9 +91,10 @@ func (s *SQLStore) Swap(ctx context.Context, key string, version int64, value []
 // first inserts a value. That the key is taken is told from other errors by
 // looking, since every driver has an error of its own for it.
 func (s *SQLStore) first(ctx context.Context, key string, value []byte) (int64, error) {
-	_, err := s.db.ExecContext(ctx, s.insert, key, value)
+	version := nextVersion(0)
+	_, err := s.db.ExecContext(ctx, s.insert, key, version, value)
 	if err == nil {
-		return 1, nil
+		return version, nil
 	}
 	if _, _, there := s.Load(ctx, key); there == nil {
 		return 0, ErrConflict

@@ -5,6 +5,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"sync"
@@ -14,9 +15,11 @@ import (
 // Implementations: MemoryStore, FileStore, SQLStore; Encrypted wraps any of them.
 type TokenStore interface {
 	// Load reads the value stored under key and its version, which is at least 1
-	// and grows with every write.
+	// and another one after every write. A value that was deleted and made anew
+	// must not get a version it had before: start at a random one.
 	//
-	// Errors: ErrNoToken, ErrCorrupt; others may pass.
+	// Errors: ErrNoToken; ErrCorrupt, with the version that Swap needs to write
+	// over it; others may pass.
 	Load(ctx context.Context, key string) (value []byte, version int64, err error)
 	// Swap stores value under key if the stored version is still the one given,
 	// 0 if nothing may be stored, and returns the new version. When it returns
@@ -59,11 +62,23 @@ func (s *MemoryStore) Swap(_ context.Context, key string, version int64, value [
 	if s.values[key].version != version {
 		return 0, ErrConflict
 	}
+	next := nextVersion(version)
 	if s.values == nil {
 		s.values = map[string]memoryValue{}
 	}
-	s.values[key] = memoryValue{append([]byte(nil), value...), version + 1}
-	return version + 1, nil
+	s.values[key] = memoryValue{append([]byte(nil), value...), next}
+	return next, nil
+}
+
+// nextVersion is the version of a write. The first is random, so that who read a
+// value before it was deleted does not write over the one that came after.
+func nextVersion(version int64) int64 {
+	if version > 0 {
+		return version + 1
+	}
+	var b [8]byte
+	_, _ = rand.Read(b[:])                              // never fails
+	return int64(binary.BigEndian.Uint64(b[:])>>12) + 1 // below 2^53: exact in every JSON
 }
 
 // Delete removes a value.
@@ -117,7 +132,7 @@ const sealedFormat = 1
 func (s *encrypted) Load(ctx context.Context, key string) ([]byte, int64, error) {
 	sealed, version, err := s.inner.Load(ctx, key)
 	if err != nil {
-		return nil, 0, err
+		return nil, version, err
 	}
 	for _, seal := range s.seals {
 		n := seal.NonceSize()

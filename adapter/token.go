@@ -3,6 +3,7 @@ package adapter
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +34,11 @@ type Token struct {
 
 type roleList struct {
 	Roles []string `json:"roles"`
+}
+
+// Format shows whose token it is, and never the token: it may be logged.
+func (t *Token) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "access token of %s for %s", t.Subject, t.AuthorizedParty)
 }
 
 // HasRealmRole tells whether realm_access names the role.
@@ -73,8 +79,8 @@ type payload struct {
 	Events          map[string]any      `json:"events"`
 }
 
-// readPayload reads claims strictly: a member that occurs twice is an error, at
-// any depth (RFC 7519 §4), and so are claims of the wrong type.
+// readPayload reads claims strictly: a member that occurs twice is an error
+// (RFC 7519 §4), and so are claims of the wrong type.
 func readPayload(raw []byte) (*payload, error) {
 	p := &payload{}
 	return p, josejson.Unmarshal(raw, p)

@@ -164,7 +164,7 @@ func (p *Provider) signed(ctx context.Context, raw string, algorithms []jose.Sig
 	if err != nil {
 		return nil, nil, &TokenError{Reason: ReasonClaims, Err: err}
 	}
-	if strings.TrimSuffix(body.Issuer, "/") != p.cfg.Issuer {
+	if body.Issuer != p.cfg.Issuer {
 		return nil, nil, refused(ReasonIssuer)
 	}
 	return body, claims, nil
@@ -172,19 +172,20 @@ func (p *Provider) signed(ctx context.Context, raw string, algorithms []jose.Sig
 
 // parseReason tells a JWT of a refused algorithm from what is no JWT.
 func parseReason(err error) Reason {
-	var a *jose.ErrUnexpectedSignatureAlgorithm
-	if errors.As(err, &a) {
+	if _, ok := errors.AsType[*jose.ErrUnexpectedSignatureAlgorithm](err); ok {
 		return ReasonAlgorithm
 	}
 	return ReasonMalformed
 }
 
 // ordinary refuses critical headers, none of which is known here (RFC 7515
-// §4.1.11), and JWTs that hold another one (RFC 7519 §5.2). Keys that come with
-// the token are not looked at.
+// §4.1.11), payloads that are not base64url (RFC 7797) and JWTs that hold
+// another one (RFC 7519 §5.2). Keys that come with the token are not looked at.
 func ordinary(head jose.Header) error {
-	if _, ok := head.ExtraHeaders["crit"]; ok {
-		return refused(ReasonHeader)
+	for _, name := range []jose.HeaderKey{"crit", "b64"} {
+		if _, ok := head.ExtraHeaders[name]; ok {
+			return refused(ReasonHeader)
+		}
 	}
 	if cty, _ := head.ExtraHeaders[jose.HeaderContentType].(string); strings.EqualFold(cty, "JWT") {
 		return refused(ReasonMalformed)
