@@ -36,7 +36,7 @@ func (p *Provider) key(ctx context.Context, id, algorithm string) (key any, ok b
 	switch {
 	case !found && err != nil:
 		return nil, false, err
-	case !found, k.Algorithm != "" && k.Algorithm != algorithm, k.Use != "" && k.Use != "sig", !k.IsPublic():
+	case !found, k.Algorithm != "" && k.Algorithm != algorithm:
 		return nil, false, nil
 	}
 	return k.Key, true, nil
@@ -85,8 +85,8 @@ func (p *Provider) refreshKeys(ctx context.Context, id string, found bool) error
 	return nil
 }
 
-// fetchKeys reads a JWK set (RFC 7517 §5). Keys of kinds nobody here knows are
-// left out.
+// fetchKeys reads a JWK set (RFC 7517 §5). Keys that are not for signatures, or
+// of kinds nobody here knows, are left out.
 func (p *Provider) fetchKeys(ctx context.Context) (map[string]jose.JSONWebKey, error) {
 	const op = "keys"
 	m, err := p.Metadata(ctx)
@@ -102,7 +102,7 @@ func (p *Provider) fetchKeys(ctx context.Context) (map[string]jose.JSONWebKey, e
 	byID := make(map[string]jose.JSONWebKey, len(set.Keys))
 	for _, raw := range set.Keys {
 		var k jose.JSONWebKey
-		if k.UnmarshalJSON(raw) == nil && k.KeyID != "" && k.Valid() {
+		if k.UnmarshalJSON(raw) == nil && k.KeyID != "" && k.Valid() && k.IsPublic() && (k.Use == "" || k.Use == "sig") {
 			byID[k.KeyID] = k
 		}
 	}
