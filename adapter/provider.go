@@ -47,7 +47,8 @@ type Provider struct {
 	fetched  time.Time
 	fetching gate
 
-	keys keyCache
+	keys  keyCache
+	heads heads
 }
 
 // Metadata is what is used of a discovery document.

@@ -141,24 +141,9 @@ func (p *Provider) signed(ctx context.Context, raw string, algorithms []jose.Sig
 	case len(raw) > most:
 		return nil, nil, refused(ReasonTooLong)
 	}
-	jws, err := jose.ParseSignedCompact(raw, algorithms)
-	if err != nil {
-		return nil, nil, &TokenError{parseReason(err), err}
-	}
-	head := jws.Signatures[0].Protected
-	if err := ordinary(head); err != nil {
-		return nil, nil, err
-	}
-	key, ok, err := p.key(ctx, head.KeyID, head.Algorithm)
+	claims, err := p.open(ctx, raw, algorithms)
 	if err != nil {
 		return nil, nil, err
-	}
-	if !ok {
-		return nil, nil, refused(ReasonKey)
-	}
-	claims, err := jws.Verify(key)
-	if err != nil {
-		return nil, nil, refused(ReasonSignature)
 	}
 	body, err := readPayload(claims)
 	if err != nil {

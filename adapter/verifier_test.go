@@ -17,6 +17,11 @@ func TestVerify_HostileTokens(t *testing.T) {
 	t.Parallel()
 	f := newForge()
 	v := f.verifier(t)
+	for _, raw := range []string{sign(access(nil)), es256(claims{"alg": "ES256", "kid": "ec"}, access(nil))} {
+		if _, err := v.Verify(t.Context(), raw); err != nil { // so that the headers are known below
+			t.Fatal(err)
+		}
+	}
 	good := claims{"alg": "RS256", "kid": "rsa"}
 	with := func(name string, value any) claims { return claims{"alg": "RS256", "kid": "rsa", name: value} }
 	logoutToken := access(claims{"typ": "Logout", "events": claims{"http://schemas.openid.net/event/backchannel-logout": claims{}}})
@@ -45,6 +50,10 @@ func TestVerify_HostileTokens(t *testing.T) {
 		{"a payload that is not base64", rs256(rsaKey(), claims{"alg": "RS256", "kid": "rsa", "crit": []string{"b64"}, "b64": false}, access(nil)), adapter.ReasonHeader},
 		{"b64 without crit", rs256(rsaKey(), with("b64", false), access(nil)), adapter.ReasonHeader},
 		{"another JWT inside", rs256(rsaKey(), with("cty", "JWT"), whole), adapter.ReasonMalformed},
+		{"a short signature", parts[0] + "." + parts[1] + ".AAAA", adapter.ReasonSignature},
+		{"a signature of zeros, ES256", strings.Join(strings.Split(es256(claims{"alg": "ES256", "kid": "ec"}, access(nil)), ".")[:2], ".") + "." + b64(make([]byte, 64)), adapter.ReasonSignature},
+		{"a known header with another key's signature", rs256(otherKey(), good, access(nil)), adapter.ReasonSignature},
+		{"a known header and an algorithm nobody accepts", hs256(publicDER(), claims{"alg": "HS256", "kid": "rsa"}, access(nil)), adapter.ReasonAlgorithm},
 		{"an empty signature", parts[0] + "." + parts[1] + ".", adapter.ReasonSignature},
 		{"a changed claim", parts[0] + "." + b64([]byte(text(access(claims{"sub": "admin"})))) + "." + parts[2], adapter.ReasonSignature},
 		{"two parts", parts[0] + "." + parts[1], adapter.ReasonMalformed},
@@ -135,7 +144,7 @@ func TestVerify_NewKey(t *testing.T) {
 		t.Errorf("an unknown key while the issuer is away: %v, want a TemporaryError", err)
 	}
 	f.recover()
-	f.keyIDs.Store(&[]string{"next"})
+	f.keyIDs.Store(&[]string{"next"}) // the headers of "rsa" are known, the key is no more
 	f.clock.Advance(10 * time.Second)
 	if got := reason(t, verify("rsa")); got != adapter.ReasonKey {
 		t.Errorf("a key the issuer gave up: %q, want that it is not known", got)
