@@ -32,4 +32,4 @@ func (a *API) Routes(mux *web.Mux) {
 
 // routes is every route. Which roles each needs was measured on Keycloak
 // 26.7.2, one role at a time.
-var routes = slices.Concat(realmRoutes, keyRoutes, eventRoutes, userRoutes, clientRoutes, roleRoutes, scopeRoutes, groupRoutes, attackRoutes)
+var routes = slices.Concat(realmRoutes, keyRoutes, eventRoutes, userRoutes, clientRoutes, roleRoutes, scopeRoutes, groupRoutes, attackRoutes, offlineRoutes)
