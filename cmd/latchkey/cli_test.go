@@ -42,7 +42,7 @@ func TestExitCodes(t *testing.T) {
 		{"nothing to migrate", []string{"migrate"}, exitOK, ""},
 		{"port in use", []string{"serve", "--listen", taken.Addr().String()}, exitFailed, "address already in use"},
 		{"management port in use", []string{"serve", "--listen", "127.0.0.1:0", "--management-listen", taken.Addr().String()}, exitFailed, "--management-listen " + taken.Addr().String()},
-		{"no directory can be made", []string{"serve", "--listen", "127.0.0.1:0", "--management-listen", "127.0.0.1:0", "--db", "sqlite:" + file + "/x/l.db"}, exitFailed, "not a directory"},
+		{"no directory can be made", freely("--db", "sqlite:"+file+"/x/l.db"), exitFailed, "not a directory"},
 		{"key that others may read", []string{"session", "list", "--realm", "x", "--instance-key-file", openKey}, exitFailed, "others may read it"},
 		{"key gone", []string{"user", "list", "--realm", "x", "--instance-key-file", "gone.key"}, exitFailed, "put the key back from the backup"},
 		{"document with a fault", []string{"import", file}, exitFailed, file + ": "},
@@ -56,8 +56,8 @@ func TestExitCodes(t *testing.T) {
 		{"too many arguments", []string{"migrate", "now"}, exitUsage, "one argument too many"},
 		{"too few arguments", []string{"import"}, exitUsage, "give the realm document FILE"},
 		{"revoke nothing", []string{"session", "revoke"}, exitUsage, "give a session ID, --user or --client"},
-		{"PostgreSQL without a key", []string{"serve", "--db", "postgres://u:secret@127.0.0.1:1/d", "--instance-key-file", "none/instance.key"}, exitFailed, "run latchkey migrate first"},
-		{"PostgreSQL that is not there", []string{"serve", "--db", "postgres://u:secret@127.0.0.1:1/d"}, exitFailed, "database postgres://u:xxxxx@127.0.0.1:1/d: "},
+		{"PostgreSQL without a key", freely("--db", "postgres://u:secret@127.0.0.1:1/d", "--instance-key-file", "none/instance.key"), exitFailed, "run latchkey migrate first"},
+		{"PostgreSQL that is not there", freely("--db", "postgres://u:secret@127.0.0.1:1/d"), exitFailed, "database postgres://u:xxxxx@127.0.0.1:1/d: "},
 		{"PostgreSQL without a name", []string{"serve", "--db", "postgres:d"}, exitUsage, "want postgres://USER@HOST/DATABASE"},
 		{"realm left out", []string{"user", "list"}, exitUsage, "name the realm with --realm"},
 		{"no such database", []string{"user", "list", "--realm", "x", "--db", "sqlite:none.db"}, exitNotFound, "no database at none.db"},
@@ -96,7 +96,7 @@ func TestServe_RefusesAnOlderSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	args := []string{"--db", "sqlite:" + older, "--instance-key-file", filepath.Join(dir, "latchkey-data", "instance.key")}
-	r := latchkey(t, dir, "", append([]string{"serve", "--listen", "127.0.0.1:0", "--management-listen", "127.0.0.1:0"}, args...)...)
+	r := latchkey(t, dir, "", freely(args...)...)
 	if r.code != exitFailed || !strings.Contains(r.err, "run latchkey migrate --db sqlite:"+older) {
 		t.Errorf("serve = %d %s", r.code, r.err)
 	}

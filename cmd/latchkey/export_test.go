@@ -216,7 +216,7 @@ func TestImportAll_GoesOnAfterKill(t *testing.T) {
 		t.Fatal("the import was done before it was killed")
 	}
 	for _, args := range [][]string{
-		append([]string{"serve", "--listen", "127.0.0.1:0", "--management-listen", "127.0.0.1:0"}, into...),
+		freely(into...),
 		append([]string{"user", "list", "--realm", "demo"}, into...),
 		append([]string{"export", "--all", filepath.Join(dir, "half")}, into...),
 	} {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -18,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/latchkey-id/latchkey/internal/server/servertest"
 )
 
 // binary is the program under test, built once.
@@ -27,26 +28,11 @@ func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) == "curl" {
 		os.Exit(standInCurl(os.Args[1:]))
 	}
-	dir, err := os.MkdirTemp("", "latchkey-test-")
-	if err == nil {
-		binary = filepath.Join(dir, "latchkey")
-		var out []byte
-		if out, err = exec.Command("go", "build", "-buildvcs=false", "-o", binary, ".").CombinedOutput(); err != nil {
-			err = fmt.Errorf("%w\n%s", err, out)
-		}
-	}
-	code := 1
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "build latchkey:", err)
-	} else {
-		code = m.Run()
-	}
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
+	servertest.RunWithProgram(m, &binary)
 }
 
 // patience is how long tests wait for another process before they give up.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // environ is the environment of programs under test: none of the settings
 // this process may have been started with.
@@ -151,11 +137,16 @@ func (p *process) line(t *testing.T, l *lines, part string) string {
 	}
 }
 
+// freely are the arguments of a server on free loopback ports.
+func freely(more ...string) []string {
+	return append([]string{"serve", "--listen", "127.0.0.1:0", "--management-listen", "127.0.0.1:0"}, more...)
+}
+
 // serve starts a server on free loopback ports in dir and stops it, by its own
 // process, when the test ends.
 func serve(t *testing.T, dir string, env []string, args ...string) *process {
 	t.Helper()
-	args = append([]string{"serve", "--listen", "127.0.0.1:0", "--management-listen", "127.0.0.1:0", "--log-format", "json"}, args...)
+	args = freely(append([]string{"--log-format", "json"}, args...)...)
 	p := &process{Cmd: exec.Command(binary, args...), ended: make(chan struct{})}
 	p.Dir, p.Env = dir, environ(env...)
 	stdout, err := p.StdoutPipe()

@@ -70,7 +70,7 @@ func TestMigrate_Citus(t *testing.T) {
 	if err := pgtest.Exec(t.Context(), dsn, string(standIn)); err != nil {
 		t.Fatal(err)
 	}
-	dsn += "?search_path=public,citus_stand_in"
+	dsn = pgtest.WithSchema(dsn, "public,citus_stand_in")
 	r = latchkey(t, dir, "", "migrate", "--citus", "--citus-shards", "16", "--db", dsn)
 	if r.code != exitOK || !strings.HasPrefix(r.out, "Done: ") ||
 		!strings.Contains(r.err, "users: distributed by sk over 16 shards\n") ||

@@ -64,7 +64,7 @@ func main() {
 	flag.IntVar(&o.endurance, "endurance", 1_000_000, "refreshes before memory is looked at")
 	flag.IntVar(&o.due, "due", 100_000, "expired sessions that are swept under load")
 	flag.IntVar(&o.users, "users", 0, "users they belong to (default a tenth of -sessions)")
-	flag.IntVar(&o.logins, "logins", 200, "argon2id logins measured")
+	flag.IntVar(&o.logins, "logins", 200, "argon2id logins measured, by the password grant and in a browser")
 	flag.IntVar(&o.starts, "starts", 5, "starts measured, of which the median counts")
 	flag.DurationVar(&o.idle, "idle", 15*time.Second, "time after which a server nobody uses counts as idle")
 	flag.StringVar(&signers, "signers", "libcrypto,go", "what makes RSA signatures")
@@ -147,6 +147,7 @@ type report struct {
 	refreshes table
 	others    table
 	logins    measured
+	browser   browserLogins
 }
 
 // errOnly ends a run that was asked for some refreshes alone.

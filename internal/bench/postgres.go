@@ -72,6 +72,7 @@ func (b *bench) withMany(ctx context.Context, r *report, empty *started, chains 
 		return err
 	}
 	r.startRows(empty, full)
+	r.loginRows()
 	r.others.add("bytes a stored session", "", judged(stored.bytesEach, "%.0f", targetBytes), fmt.Sprintf("≤ %d", targetBytes))
 	if err := b.refreshRows(ctx, r, load{signer: b.signers[0], stored: grouped(b.large), chains: chains, connections: b.connections, cold: stored.cold}); err != nil {
 		return err

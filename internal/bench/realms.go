@@ -103,6 +103,6 @@ func document(name, algorithm, policy, hmac string, rotation bool, users int) st
 	}
 	return fmt.Sprintf(`{"realm":%q,"enabled":true,"sslRequired":"none","revokeRefreshToken":%v,"defaultSignatureAlgorithm":%q,"passwordPolicy":%q,
 "components":{"org.keycloak.keys.KeyProvider":[%s,{"name":"hmac","providerId":"hmac-generated","config":{"algorithm":["HS512"]%s}}]},
-"clients":[{"clientId":"portal","secret":"s3cret","publicClient":false,"directAccessGrantsEnabled":true}],
+"clients":[{"clientId":"portal","secret":"s3cret","publicClient":false,"directAccessGrantsEnabled":true,"redirectUris":["`+callback+`"]}],
 "users":[%s]}`, name, rotation, algorithm, policy, key, hmac, strings.Join(list, ","))
 }

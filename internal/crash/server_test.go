@@ -8,15 +8,19 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/latchkey-id/latchkey/internal/server/servertest"
 )
+
+// patience bounds every wait: what works takes a fraction of it on a machine
+// that is busy, and what hangs takes longer.
+const patience = 2 * time.Minute
 
 // random is a number in [0, n).
 func random(n uint64) uint64 {
@@ -29,22 +33,7 @@ func random(n uint64) uint64 {
 var program string
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "latchkey-crash-")
-	if err == nil {
-		program = filepath.Join(dir, "latchkey")
-		var out []byte
-		if out, err = exec.Command("go", "build", "-buildvcs=false", "-o", program, "github.com/latchkey-id/latchkey/cmd/latchkey").CombinedOutput(); err != nil {
-			err = fmt.Errorf("%w\n%s", err, out)
-		}
-	}
-	code := 1
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "build latchkey:", err)
-	} else {
-		code = m.Run()
-	}
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
+	servertest.RunWithProgram(m, &program)
 }
 
 // freePort is a loopback port below those that systems give to outgoing
@@ -131,7 +120,7 @@ func startCommand(t *testing.T, command func(serve []string) *exec.Cmd, db strin
 		base: fmt.Sprintf("http://127.0.0.1:%d", port), management: fmt.Sprintf("http://127.0.0.1:%d", management),
 		out: &output{}, exited: make(chan struct{}),
 	}
-	p.client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	p.client = &http.Client{Timeout: 2 * patience, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
 	p.cmd = command(append([]string{"serve", "--db", db, "--public-url", publicURL,
 		"--listen", fmt.Sprintf("127.0.0.1:%d", port), "--management-listen", fmt.Sprintf("127.0.0.1:%d", management)}, args...))
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
@@ -149,7 +138,7 @@ func startCommand(t *testing.T, command func(serve []string) *exec.Cmd, db strin
 
 func (p *process) waitReady(t *testing.T, url string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -164,7 +153,7 @@ func (p *process) waitReady(t *testing.T, url string) {
 		case <-p.exited:
 			t.Fatalf("the server ended instead of starting: %v\n%s", p.err, p.out.tail())
 		case <-ctx.Done():
-			t.Fatalf("the server is not ready after a minute\n%s", p.out.tail())
+			t.Fatalf("the server is not ready after %v\n%s", patience, p.out.tail())
 		case <-tick.C:
 		}
 	}

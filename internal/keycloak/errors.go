@@ -16,10 +16,21 @@ type DocumentError struct {
 	Problem string // lower case, e.g. "must be a string"
 	// Conflict is set when a name is taken (409 on the wire).
 	Conflict bool
+	// Missing is set when something named is not there (404 on the wire).
+	Missing bool
 	// Key and Params are Keycloak's message key and its parameters, where admin
 	// REST answers with one (user profile faults); "" and nil otherwise.
 	Key    string
 	Params []any
+	// Faults are all of them, where there are several such messages.
+	Faults []FieldFault
+}
+
+// FieldFault is one of several messages about a user: an attribute, Keycloak's
+// message key and its parameters.
+type FieldFault struct {
+	Field, Key string
+	Params     []any
 }
 
 // Error is "path: problem".

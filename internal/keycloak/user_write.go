@@ -48,7 +48,7 @@ func NewUser(cfg *model.Config, doc []byte, newID func() string) (*UserDocument,
 	d := &UserDocument{User: u, Credentials: readCredentials(f, u, newID)}
 	f.drop(append(slices.Clone(derivedUser), "notBefore")...)
 	u.Extra = f.rest()
-	checkProfile(f, &model.User{}, u)
+	checkUser(cfg, f, &model.User{}, u)
 	if f.err != nil {
 		return nil, f.err
 	}
@@ -89,7 +89,7 @@ func UpdateUser(cfg *model.Config, old *model.User, doc []byte) (*model.User, er
 	f.drop("username", "attributes", "createdTimestamp", "notBefore")
 	f.drop(derivedUser...)
 	u.Extra = merged(u.Extra, f.rest())
-	checkProfile(f, old, &u)
+	checkUser(cfg, f, old, &u)
 	if f.err != nil {
 		return nil, f.err
 	}
@@ -145,12 +145,36 @@ func setAttributes(u *model.User, set map[string][]string) {
 	}
 }
 
+// KnownAction tells whether a required action has that alias.
+func KnownAction(alias string) bool { return slices.Contains(requiredActions, alias) }
+
 func known(actions []string) []string {
-	out := slices.DeleteFunc(slices.Clone(actions), func(a string) bool { return !slices.Contains(requiredActions, a) })
+	out := slices.DeleteFunc(slices.Clone(actions), func(a string) bool { return !KnownAction(a) })
 	if len(out) == 0 {
 		return nil
 	}
 	return out
+}
+
+// checkUser checks what an administrator wrote against the realm's profile.
+func checkUser(cfg *model.Config, f *fields, old, u *model.User) {
+	p := ProfileOf(cfg)
+	if !p.own {
+		checkProfile(f, old, u)
+		return
+	}
+	u.Username, u.Email = strings.ToLower(u.Username), strings.ToLower(u.Email)
+	if u.Username == "" {
+		f.failf("username", "User name is missing")
+	}
+	p.apply(old, u, ProfileAdmin)
+	if faults := p.faultsOf(old, u, ProfileAdmin); len(faults) > 0 && f.err == nil {
+		first := faults[0]
+		f.err = &DocumentError{Path: first.Field, Problem: "is not what the user profile allows", Key: first.Key, Params: first.Params}
+		if len(faults) > 1 {
+			f.err.Faults = faults
+		}
+	}
 }
 
 // checkProfile is the default user profile of Keycloak 26: what changed must
@@ -179,11 +203,15 @@ func checkProfile(f *fields, old, u *model.User) {
 		case n.was == n.is:
 		case utf8.RuneCountInString(n.is) > maxName:
 			refuse(n.name, "must not be longer than 255 characters", "error-invalid-length-too-long", nil, maxName)
-		case strings.ContainsAny(n.is, "<>&\"\v$%!#?§;*~/\\|^=[]{}()\x00\r\n\t"):
+		case strings.ContainsAny(n.is, notInPersonName):
 			refuse(n.name, "has a character that is not allowed", "error-person-name-invalid-character")
 		}
 	}
 }
+
+// notInPersonName are the characters Keycloak's
+// person-name-prohibited-characters refuses.
+const notInPersonName = "<>&\"\v$%!#?§;*~/\\|^=[]{}()\x00\r\n\t"
 
 // notInUsername are the characters Keycloak's username-prohibited-characters
 // refuses.

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/latchkey-id/latchkey/internal/model"
-	"github.com/latchkey-id/latchkey/internal/server"
 	"github.com/latchkey-id/latchkey/internal/server/servertest"
 )
 
@@ -168,7 +167,7 @@ func TestParallelGuesses_AreNoFreeOnes(t *testing.T) {
 	t.Parallel()
 	const guesses, allowed = 40, 5
 	s := newShop(t, `"bruteForceProtected":true,"failureFactor":5,"quickLoginCheckMilliSeconds":0,`)
-	other := servertest.New(t, servertest.WithConfig(func(c *server.Config) { c.Store, c.Now = s.Store, s.Clock.Now }))
+	other := servertest.Beside(t, s)
 	var all sync.WaitGroup
 	begin := make(chan struct{})
 	for i := range guesses {

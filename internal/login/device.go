@@ -3,13 +3,11 @@ package login
 import (
 	"errors"
 	"net/http"
-	"net/url"
 	"strconv"
 
 	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/session"
 	"github.com/latchkey-id/latchkey/internal/store"
-	"github.com/latchkey-id/latchkey/internal/token"
 	"github.com/latchkey-id/latchkey/internal/ui"
 	"github.com/latchkey-id/latchkey/internal/web"
 )
@@ -21,12 +19,9 @@ import (
 // sent the address with the code, and a person consents before anything is
 // given to the device.
 func (d *Pages) deviceEntry(w http.ResponseWriter, r *http.Request) error {
-	v, err := d.at(w, r, nil)
-	if err != nil {
+	v, done, err := d.enter(w, r)
+	if err != nil || done {
 		return err
-	}
-	if !v.snap.Realm.Enabled {
-		return v.page(http.StatusBadRequest, ui.Error{Message: ui.Msg(ui.MsgRealmNotEnabled)})
 	}
 	if v.form, err = web.ParseParameters(r); err != nil && !errors.Is(err, web.ErrDuplicated) {
 		return err
@@ -73,7 +68,7 @@ func (v *visit) verifyDevice(typed string) error {
 
 // refuseUserCode asks again.
 func (v *visit) refuseUserCode(message, reason string) error {
-	e := v.deviceEvent("OAUTH2_DEVICE_VERIFY_USER_CODE_ERROR")
+	e := v.realmEvent("OAUTH2_DEVICE_VERIFY_USER_CODE_ERROR")
 	e.Error, e.Details = "invalid_oauth2_user_code", map[string]string{"reason": reason}
 	v.keep(e)
 	web.Log(v.ctx).Set("error", e.Error)
@@ -92,7 +87,7 @@ func (v *visit) beginDevice(code string, asked *session.Verification) error {
 	if !v.client.DeviceGrantEnabled() {
 		return v.page(http.StatusBadRequest, ui.Error{Message: ui.Msg(ui.MsgDeviceGrantDisabled)})
 	}
-	e := v.deviceEvent("OAUTH2_DEVICE_VERIFY_USER_CODE")
+	e := v.realmEvent("OAUTH2_DEVICE_VERIFY_USER_CODE")
 	e.ClientID = v.client.ClientID
 	if asked.Scope != "" {
 		e.Details = map[string]string{"scope": asked.Scope}
@@ -106,32 +101,24 @@ func (v *visit) beginDevice(code string, asked *session.Verification) error {
 	return nil
 }
 
-func (v *visit) deviceEvent(kind string) *model.Event {
-	r := v.snap.Realm
-	return &model.Event{
-		ID: token.NewJTI(v.d.Rand), Type: kind, RealmNum: r.Num, RealmID: r.ID, IP: web.ClientIP(v.r), TimeMS: v.d.Now().UnixMilli(),
+// clientGone refuses a code whose client was disabled or deleted since the
+// device asked for it.
+func (v *visit) clientGone() (bool, error) {
+	if v.client != nil && v.client.Enabled {
+		return false, nil
 	}
-}
-
-// keep stores an event that belongs to no other write, where the realm keeps
-// such. The page does not wait on its success.
-func (v *visit) keep(e *model.Event) {
-	if !v.snap.Realm.KeepsEvent(e.Type) {
-		return
-	}
-	if err := v.d.Store.Write(v.ctx, func(tx *store.Tx) error { return tx.InsertEvent(e) }); err != nil {
-		web.Log(v.ctx).Set("event_lost", err.Error())
-	}
+	e := v.event("LOGIN_ERROR")
+	e.Error = "client_disabled"
+	v.keep(e)
+	web.Log(v.ctx).Set("error", e.Error)
+	return true, v.page(http.StatusBadRequest, ui.Error{Message: ui.Msg(ui.MsgLoginRequesterNotEnabled)})
 }
 
 // deviceStatus says how it ended. It decides nothing: anyone may open it.
 func (d *Pages) deviceStatus(w http.ResponseWriter, r *http.Request) error {
-	v, err := d.at(w, r, nil)
-	if err != nil {
+	v, done, err := d.enter(w, r)
+	if err != nil || done {
 		return err
-	}
-	if !v.snap.Realm.Enabled {
-		return v.page(http.StatusBadRequest, ui.Error{Message: ui.Msg(ui.MsgRealmNotEnabled)})
 	}
 	switch v.query.Get("error") {
 	case "":
@@ -142,8 +129,4 @@ func (d *Pages) deviceStatus(w http.ResponseWriter, r *http.Request) error {
 		return v.page(http.StatusOK, ui.DeviceDenied{Reason: ui.Msg(ui.MsgDeviceExpiredCode)})
 	}
 	return v.page(http.StatusOK, ui.DeviceDenied{})
-}
-
-func (v *visit) realmURL() string {
-	return v.base + "/realms/" + url.PathEscape(v.snap.Realm.Name)
 }

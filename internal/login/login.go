@@ -102,9 +102,9 @@ func (d *Pages) at(w http.ResponseWriter, r *http.Request, snap *realm.Snapshot)
 	return v, nil
 }
 
-// open finds the login a page's address names; done tells that the request has
-// been answered, because there is none or it may not go on.
-func (d *Pages) open(w http.ResponseWriter, r *http.Request) (v *visit, done bool, err error) {
+// enter begins a visit to a realm that lets people in; done tells that the
+// request has been answered, because this one does not.
+func (d *Pages) enter(w http.ResponseWriter, r *http.Request) (v *visit, done bool, err error) {
 	if v, err = d.at(w, r, nil); err != nil {
 		return nil, false, err
 	}
@@ -113,6 +113,15 @@ func (d *Pages) open(w http.ResponseWriter, r *http.Request) (v *visit, done boo
 		return v, true, v.refuse(ui.Msg(ui.MsgRealmNotEnabled))
 	case web.PlainHTTP(r, v.base, v.snap.Realm.SSLRequired):
 		return v, true, v.refuse(ui.Msg(ui.MsgHTTPSRequired))
+	}
+	return v, false, nil
+}
+
+// open finds the login a page's address names; done tells that the request has
+// been answered, because there is none or it may not go on.
+func (d *Pages) open(w http.ResponseWriter, r *http.Request) (v *visit, done bool, err error) {
+	if v, done, err = d.enter(w, r); err != nil || done {
+		return v, done, err
 	}
 	browser := v.jar.Get(web.CookieBrowser)
 	p, err := d.Sessions.Progress(v.ctx, v.snap.Realm.Num, browser, v.query.Get("tab_id"), v.now)
@@ -133,19 +142,6 @@ func (d *Pages) open(w http.ResponseWriter, r *http.Request) (v *visit, done boo
 	v.p = p
 	done, err = v.load()
 	return v, done, err
-}
-
-// clientGone refuses to go on for a client that was disabled or deleted since
-// the login began.
-func (v *visit) clientGone() (bool, error) {
-	if v.client != nil && v.client.Enabled {
-		return false, nil
-	}
-	e := v.event("LOGIN_ERROR")
-	e.Error = "client_disabled"
-	v.keep(e)
-	web.Log(v.ctx).Set("error", e.Error)
-	return true, v.page(http.StatusBadRequest, ui.Error{Message: ui.Msg(ui.MsgLoginRequesterNotEnabled)})
 }
 
 // refuse answers with an error page that leads back to the client.
@@ -197,7 +193,23 @@ func (v *visit) finished() error {
 	if v.p != nil && v.p.Device != "" {
 		return v.page(http.StatusOK, ui.DeviceDone{})
 	}
-	return v.page(http.StatusOK, ui.AlreadySignedIn{BackURL: v.home()})
+	return v.page(http.StatusOK, ui.AlreadySignedIn{BackURL: v.back()})
+}
+
+// back leads from a login that is over to the client: to its home, else to where
+// the login's answer went, with what Keycloak answers there. "" where neither is
+// known, and where the answer is no address.
+func (v *visit) back() string {
+	if home := v.home(); home != "" || v.client == nil || v.p == nil {
+		return home
+	}
+	req := &v.p.Request
+	if req.ResponseMode == "form_post" || !v.client.RedirectAllowed(req.RedirectURI) {
+		return ""
+	}
+	issuer := v.base + "/realms/" + v.snap.Realm.Name
+	over := model.AuthorizationAnswer{Error: "temporarily_unavailable", Description: "authentication_expired"}
+	return model.ResponseURL(req.RedirectURI, req.ResponseMode, req.Answer(v.client, issuer, over))
 }
 
 // home is where the client lives, if it says so; "" otherwise.
@@ -256,6 +268,7 @@ func (d *Pages) restart(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || done {
 		return err
 	}
+	v.p.Anew = true
 	v.p.UserID, v.p.AuthTime, v.p.SSO, v.p.SSOTime, v.p.Again, v.p.Consents, v.user = "", 0, "", 0, false, false, nil
 	if err := d.Sessions.Advance(v.ctx, v.p, nil); err != nil {
 		return v.settled(err)
@@ -304,7 +317,11 @@ func (v *visit) next() (session.Step, string, []*model.ClientScope, error) {
 // address is where a page of this login is, and where its form posts to.
 func (v *visit) address(page, execution string) string {
 	q := url.Values{"session_code": {v.p.Key}, "execution": {execution}, "client_id": {v.p.Request.ClientID}, "tab_id": {v.p.Tab}}
-	return v.base + "/realms/" + url.PathEscape(v.snap.Realm.Name) + "/login-actions/" + page + "?" + q.Encode()
+	return v.realmURL() + "/login-actions/" + page + "?" + q.Encode()
+}
+
+func (v *visit) realmURL() string {
+	return v.base + "/realms/" + url.PathEscape(v.snap.Realm.Name)
 }
 
 func (v *visit) formTo(page, execution string) ui.Form {

@@ -7,7 +7,6 @@ import (
 	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/store"
-	"github.com/latchkey-id/latchkey/internal/token"
 	"github.com/latchkey-id/latchkey/internal/ui"
 	"github.com/latchkey-id/latchkey/internal/web"
 )
@@ -29,6 +28,9 @@ func (v *visit) authenticate() error {
 	case err != nil:
 		return err
 	case !verdict.OK:
+		if v.p.Again && v.user != nil {
+			name = "" // nobody typed it
+		}
 		v.failed(verdict.Cause, u, name)
 		v.user = nil
 		if v.p.Again {
@@ -42,7 +44,7 @@ func (v *visit) authenticate() error {
 	if v.p.UserID != u.ID { // the session of somebody else does not go on
 		v.p.SSO, v.p.SSOTime, v.p.Consents = "", 0, false
 	}
-	v.user, v.p.UserID, v.p.AuthTime = u, u.ID, v.now
+	v.user, v.p.UserID, v.p.AuthTime, v.p.Name = u, u.ID, v.now, model.EventText(name)
 	v.p.Remember = v.snap.Realm.RememberMe && v.form.Get("rememberMe") == "on" || v.p.Again && v.p.Remember
 	v.rememberName(u)
 	return v.proceed()
@@ -58,40 +60,16 @@ func (v *visit) rememberName(u *model.User) {
 	}
 }
 
-// failed stores LOGIN_ERROR. The page does not wait on its success.
+// failed stores LOGIN_ERROR.
 func (v *visit) failed(code string, u *model.User, name string) {
 	web.Log(v.ctx).Set("error", code)
-	const kind = "LOGIN_ERROR"
-	if !v.snap.Realm.KeepsEvent(kind) {
-		return
-	}
-	e := v.event(kind)
+	e := v.event("LOGIN_ERROR")
 	e.Error = code
-	e.Details["username"] = name
+	if name != "" {
+		e.Details["username"] = model.EventText(name)
+	}
 	if u != nil {
 		e.UserID = u.ID
 	}
-	if err := v.d.Store.Write(v.ctx, func(tx *store.Tx) error { return tx.InsertEvent(e) }); err != nil {
-		web.Log(v.ctx).Set("event_lost", err.Error())
-	}
-}
-
-// event is an event of this login.
-func (v *visit) event(kind string) *model.Event {
-	r := v.snap.Realm
-	e := &model.Event{
-		ID: token.NewJTI(v.d.Rand), Type: kind, RealmNum: r.Num, RealmID: r.ID, IP: web.ClientIP(v.r), TimeMS: v.d.Now().UnixMilli(),
-		ClientID: v.p.Request.ClientID, Details: map[string]string{"auth_method": "openid-connect", "auth_type": "code"},
-	}
-	if v.p.Request.RedirectURI != "" {
-		e.Details["redirect_uri"] = v.p.Request.RedirectURI
-	}
-	if v.p.Request.Action != "" {
-		e.Details["custom_required_action"] = v.p.Request.Action
-	}
-	if v.user != nil {
-		e.UserID = v.user.ID
-		e.Details["username"] = v.user.Username
-	}
-	return e
+	v.keep(e)
 }

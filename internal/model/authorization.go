@@ -1,7 +1,6 @@
 package model
 
 import (
-	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,14 +21,15 @@ type AuthorizationRequest struct {
 	MaxAge              int64    `json:"max_age"`                         // seconds since the password; -1: not asked
 	LoginHint           string   `json:"login_hint,omitempty"`            // up to 255 characters
 	UILocales           string   `json:"ui_locales,omitempty"`            // by preference, separated by spaces
-	ACRValues           string   `json:"acr_values,omitempty"`            //
-	Claims              string   `json:"claims,omitempty"`                // a JSON object (OpenID Connect Core §5.5); "" when it was none
+	Claims              string   `json:"claims,omitempty"`                // as sent (OpenID Connect Core §5.5)
 	Display             string   `json:"display,omitempty"`               //
 	IDTokenHint         string   `json:"id_token_hint,omitempty"`         // not verified
 	IDPHint             string   `json:"kc_idp_hint,omitempty"`           // alias of an identity provider
 	Action              string   `json:"kc_action,omitempty"`             // required action the application starts, e.g. UPDATE_PASSWORD
 	CodeChallenge       string   `json:"code_challenge,omitempty"`        // RFC 7636 §4.2
 	CodeChallengeMethod string   `json:"code_challenge_method,omitempty"` // S256, plain; "" without a challenge
+
+	ACR ACRRequest `json:"acr,omitzero"` // from claims, acr_values and the client's defaults
 }
 
 // Wants tells whether the answer is to hold a code, an id_token, a token.
@@ -54,9 +54,11 @@ type AuthorizationError struct {
 	Page   string // key of its message, or the text itself where there is no key
 	Args   []any  // {0}, {1} … of the message
 
-	ClientID string // as asked for, known or not
-	Cause    string // error of the event LOGIN_ERROR, e.g. client_not_found
-	Reason   string // its detail "reason"; may be empty
+	ClientID          string // as asked for, known or not
+	ResponseType      string // as far as it was read; "" before
+	ResponseTypeKnown bool   // type and mode could be read
+	Cause             string // error of the event LOGIN_ERROR, e.g. client_not_found
+	Reason            string // its detail "reason"; may be empty
 }
 
 func (e *AuthorizationError) Error() string {
@@ -124,7 +126,7 @@ func AuthorizationClient(cfg *Config, p AuthorizationParams) (*Client, *Authoriz
 // CheckAuthorization applies Keycloak's checks in Keycloak's order (each put to
 // a Keycloak 26.7.2, two faults at a time): client, syntax, redirect URI,
 // response type and mode, flows of the client, what stands beside an object,
-// pushed requests, repeated parameters, scopes, nonce, PKCE. A parameter
+// pushed requests, repeated parameters, scopes, nonce, PKCE, ACR values. A parameter
 // "request" or "request_uri" must have been resolved before (Within): left in p,
 // it is refused.
 //
@@ -135,17 +137,19 @@ func CheckAuthorization(cfg *Config, p AuthorizationParams) (*AuthorizationReque
 		return nil, fault
 	}
 	a, fault := p.request(c)
-	for _, check := range []func(*Config, *Client, AuthorizationParams) *AuthorizationError{
-		a.checkRedirect, a.checkResponse, a.checkFlow, a.checkBeside, a.checkPushed, a.checkScope, a.checkNonce, a.checkPKCE, a.checkCreate,
+	known := false // of the fault: response type and mode were read
+	for i, check := range []func(*Config, *Client, AuthorizationParams) *AuthorizationError{
+		a.checkRedirect, a.checkResponse, a.checkFlow, a.checkBeside, a.checkPushed, a.checkScope, a.checkNonce, a.checkPKCE, a.checkACR, a.checkCreate,
 	} {
 		if fault == nil {
-			fault = check(cfg, c, p)
+			fault, known = check(cfg, c, p), i > 1
 		}
 	}
 	if fault == nil {
 		return a, nil
 	}
 	fault.ClientID, fault.RedirectURI, fault.ResponseMode, fault.State = c.ClientID, a.RedirectURI, a.ResponseMode, a.State
+	fault.ResponseType, fault.ResponseTypeKnown = a.ResponseType, known
 	return nil, fault
 }
 
@@ -153,15 +157,12 @@ func CheckAuthorization(cfg *Config, p AuthorizationParams) (*AuthorizationReque
 func (p AuthorizationParams) request(c *Client) (*AuthorizationRequest, *AuthorizationError) {
 	a := &AuthorizationRequest{
 		ClientID: c.ClientID, Scope: p.get("scope"), Nonce: p.get("nonce"), Prompt: strings.Fields(p.get("prompt")), MaxAge: -1,
-		LoginHint: p.get("login_hint"), UILocales: p.get("ui_locales"), ACRValues: p.get("acr_values"), Display: p.get("display"),
+		LoginHint: p.get("login_hint"), UILocales: p.get("ui_locales"), Claims: p.get("claims"), Display: p.get("display"),
 		IDTokenHint: p.get("id_token_hint"), IDPHint: p.get("kc_idp_hint"), Action: p.get("kc_action"),
 		CodeChallenge: p.get("code_challenge"), CodeChallengeMethod: p.get("code_challenge_method"),
 	}
 	if state, ok := p.Lookup("state"); ok {
 		a.State = &state
-	}
-	if claims := p.get("claims"); isObject(claims) {
-		a.Claims = claims
 	}
 	for _, unresolved := range []string{"request", "request_uri"} {
 		if _, ok := p.Lookup(unresolved); ok {
@@ -176,11 +177,6 @@ func (p AuthorizationParams) request(c *Client) (*AuthorizationRequest, *Authori
 		a.MaxAge = max(n, 0) // nothing is younger than a negative age
 	}
 	return a, nil
-}
-
-func isObject(s string) bool {
-	var members map[string]json.RawMessage
-	return json.Unmarshal([]byte(s), &members) == nil && members != nil
 }
 
 // checkRedirect settles where the answer goes. Only a request without openid
@@ -218,6 +214,7 @@ func (a *AuthorizationRequest) checkResponse(_ *Config, _ *Client, p Authorizati
 		return invalidAuthorization("Missing parameter: response_type")
 	}
 	if a.ResponseType, ok = canonicalResponseType(responseType); !ok {
+		a.ResponseType = responseType
 		fault := invalidAuthorization("Unsupported response_type")
 		fault.Code, fault.Description = "unsupported_response_type", ""
 		return fault

@@ -19,6 +19,7 @@ type AuthorizationParams struct {
 	Values   map[string]string // the first value of each
 	Repeated []string          // names that stood there more than once
 	Pushed   bool              // they came by a pushed authorization request
+	Pushing  bool              // they are being pushed
 	Claimed  *string           // response_type beside the object that holds another, see Within
 }
 

@@ -369,7 +369,7 @@ func TestCheckAuthorization_Settles(t *testing.T) {
 			"prompt=login  consent x", "max_age=90", "login_hint=uma", "ui_locales=de en", "acr_values=1", `claims={"id_token":{"email":null}}`, "display=page",
 			"id_token_hint=h", "kc_idp_hint=i", "kc_action=UPDATE_PASSWORD", "code_challenge=" + challenge, "code_challenge_method=S256",
 		}, app(func(a *model.AuthorizationRequest) {
-			a.Prompt, a.MaxAge, a.LoginHint, a.UILocales, a.ACRValues = []string{"login", "consent", "x"}, 90, "uma", "de en", "1"
+			a.Prompt, a.MaxAge, a.LoginHint, a.UILocales, a.ACR = []string{"login", "consent", "x"}, 90, "uma", "de en", model.ACRRequest{Asked: []string{"1"}}
 			a.Claims, a.Display, a.IDTokenHint, a.IDPHint, a.Action = `{"id_token":{"email":null}}`, "page", "h", "i", "UPDATE_PASSWORD"
 			a.CodeChallenge, a.CodeChallengeMethod = challenge, "S256"
 		})},
@@ -378,8 +378,7 @@ func TestCheckAuthorization_Settles(t *testing.T) {
 		{"state empty", []string{"state="}, app(func(a *model.AuthorizationRequest) { a.State = &empty })},
 		{"negative age", []string{"max_age=-5"}, app(func(a *model.AuthorizationRequest) { a.MaxAge = 0 })},
 		{"PKCE without method is plain", []string{"code_challenge=" + challenge}, app(func(a *model.AuthorizationRequest) { a.CodeChallenge, a.CodeChallengeMethod = challenge, "plain" })},
-		{"claims that are no object", []string{"claims=[]"}, app(func(*model.AuthorizationRequest) {})},
-		{"claims null", []string{"claims=null"}, app(func(*model.AuthorizationRequest) {})},
+		{"claims that are no object", []string{"claims=[]"}, app(func(a *model.AuthorizationRequest) { a.Claims = "[]" })},
 		{"login_hint of 255", []string{"login_hint=" + strings.Repeat("é", 255)}, app(func(a *model.AuthorizationRequest) { a.LoginHint = strings.Repeat("é", 255) })},
 		{"login_hint of 256", []string{"login_hint=" + strings.Repeat("a", 256)}, app(func(*model.AuthorizationRequest) {})},
 		{"redirect_uri left out", []string{"client_id=rooted", "-redirect_uri", "-scope"}, app(func(a *model.AuthorizationRequest) {

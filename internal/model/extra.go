@@ -2,7 +2,9 @@ package model
 
 import (
 	"encoding/json"
+	"maps"
 	"strconv"
+	"strings"
 )
 
 // extra reads a member that is kept without being understood; def when it is
@@ -49,6 +51,10 @@ func (r *Realm) positive(name string, def int64) int64 {
 	return def
 }
 
+// EmailAsUsername is registrationEmailAsUsername: people have no username of
+// their own.
+func (r *Realm) EmailAsUsername() bool { return extra(r.Extra, "registrationEmailAsUsername", false) }
+
 // Internationalization are the realm's languages: whether pages are
 // translated, into which languages, and which is the default.
 func (r *Realm) Internationalization() (on bool, supported []string, def string) {
@@ -58,9 +64,35 @@ func (r *Realm) Internationalization() (on bool, supported []string, def string)
 // DisplayNameHTML is the realm's name for pages; "" for none.
 func (r *Realm) DisplayNameHTML() string { return extra(r.Extra, "displayNameHtml", "") }
 
+// Description says what a client is, in an administrator's words; "" for none.
+func (c *Client) Description() string { return extra(c.Extra, "description", "") }
+
+// AlwaysDisplayed is alwaysDisplayInConsole: people see the client among their
+// applications before they used it.
+func (c *Client) AlwaysDisplayed() bool { return extra(c.Extra, "alwaysDisplayInConsole", false) }
+
 // SecurityHeaders are the realm's browserSecurityHeaders; nil when it has none.
 func (r *Realm) SecurityHeaders() map[string]string {
 	return extra[map[string]string](r.Extra, "browserSecurityHeaders", nil)
+}
+
+// AllTexts are the realm's own texts, by locale and key; nil when it has none.
+func (r *Realm) AllTexts() map[string]map[string]string {
+	return extra[map[string]map[string]string](r.Extra, "localizationTexts", nil)
+}
+
+// Texts are the realm's own texts in a language: those of its locale over
+// those of the language without country.
+func (r *Realm) Texts(lang string) map[string]string {
+	all := r.AllTexts()
+	if len(all) == 0 {
+		return nil
+	}
+	language, _, _ := strings.Cut(lang, "-")
+	texts := map[string]string{}
+	maps.Copy(texts, all[language])
+	maps.Copy(texts, all[lang])
+	return texts
 }
 
 // OfflineEndsBrowserSession tells whether a login for offline access alone

@@ -54,6 +54,25 @@ func (c *Client) HomeURL() string {
 	return home
 }
 
+// BaseAddress is the client's base URL as a link people can follow: one that is
+// a path lies below the root URL, or where that is missing or stands for the
+// server, below base, the server's own address. "" without a base URL, or when
+// it is no address of the web.
+func (c *Client) BaseAddress(base string) string {
+	address := c.BaseURL
+	if strings.HasPrefix(address, "/") {
+		root := c.RootURL
+		if root == "" || strings.HasPrefix(root, "${") {
+			root = base
+		}
+		address = strings.TrimSuffix(root, "/") + address
+	}
+	if origin(address) == "" {
+		return ""
+	}
+	return address
+}
+
 // absolute puts the root URL before a redirect URI that is only a path.
 func (c *Client) absolute(uri string) string {
 	if strings.HasPrefix(uri, "/") && c.RootURL != "" && !strings.HasPrefix(c.RootURL, "${") {

@@ -1,6 +1,9 @@
 package model
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // Reasons a session ended. They are stored, shown to operators and never to
 // anonymous callers.
@@ -11,6 +14,7 @@ const (
 	EndedByConsent     = "consent_revoked" // the consent or offline grant was taken back
 	EndedByReplay      = "refresh_reuse"   // a superseded refresh token was used again
 	EndedByUserLogout  = "user_logout"     // all sessions of the user
+	EndedByUser        = "user"            // the user ended it in the account REST
 	EndedByRealmLogout = "realm_logout"    // all sessions of the realm
 	EndedByCodeReplay  = "code_reuse"      // an authorization code was used twice
 	EndedByOffline     = "offline_only"    // the browser login was for offline access alone
@@ -224,4 +228,22 @@ func earliest(a, b int64) int64 {
 		return a
 	}
 	return min(a, b)
+}
+
+// NoteOfflineWithoutRefresh marks the online session of a login that asked for
+// offline access at a client that gets no refresh tokens: its access tokens say
+// that they belong to an offline session.
+const NoteOfflineWithoutRefresh = "offline_without_refresh"
+
+// NotesAttached are the notes of a client session that another login of the
+// client goes on with: those of the new login, and what tokens of before need.
+func NotesAttached(old, next map[string]string) map[string]string {
+	mark := old[NoteOfflineWithoutRefresh]
+	if mark == "" || next[NoteOfflineWithoutRefresh] != "" {
+		return next
+	}
+	kept := make(map[string]string, len(next)+1)
+	maps.Copy(kept, next)
+	kept[NoteOfflineWithoutRefresh] = mark
+	return kept
 }

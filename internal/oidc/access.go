@@ -18,7 +18,7 @@ type activeToken struct {
 	client      *model.Client // it was issued to
 	user        *model.User
 	session     *model.ClientSession // nil for a transient one
-	offline     bool
+	offline     bool                 // its client has an offline session
 	lightweight bool
 }
 
@@ -103,6 +103,10 @@ func (q *request) attach(t *activeToken, ac *token.AccessClaims) error {
 //
 // Errors: store.ErrNotFound, model.ErrSessionGone.
 func (q *request) sessionOf(c *model.Client, ac *token.AccessClaims) (row *model.SessionRow, offline, revoked bool, err error) {
+	if jti, _, err := token.ParseJTI(ac.JTI); err == nil && jti.WithoutPart() && strings.EqualFold(ac.Typ, token.TypBearer) {
+		row, revoked, err = q.e.Sessions.AccessWithoutPart(q.ctx, q.snap.Config, c, ac.Sid, ac.Sub, ac.JTI, jti.Session == token.SessionOfflineTransient)
+		return row, false, revoked, err
+	}
 	offline = ofOfflineSession(ac)
 	row, revoked, err = q.e.Sessions.Access(q.ctx, q.snap.Config, c, ac.Sid, ac.Sub, ac.JTI, offline)
 	switch {
@@ -116,16 +120,12 @@ func (q *request) sessionOf(c *model.Client, ac *token.AccessClaims) (row *model
 		// Keycloak, an access token that names an offline one.
 		offline = false
 		row, revoked, err = q.e.Sessions.Access(q.ctx, q.snap.Config, c, ac.Sid, ac.Sub, ac.JTI, false)
-		if err == nil && row.Session.Notes[noteOfflineAsOnline] == "" {
+		if err == nil && row.Session.Notes[model.NoteOfflineWithoutRefresh] == "" {
 			err = store.ErrNotFound
 		}
 	}
 	return row, offline, revoked, err
 }
-
-// noteOfflineAsOnline marks the online session of a login that asked for
-// offline access at a client that gets no refresh tokens.
-const noteOfflineAsOnline = "offline_without_refresh"
 
 // view is what mappers read for an active token; scope is the token's own.
 func (q *request) view(t *activeToken, scope string) *subjectView {

@@ -92,7 +92,7 @@ func (e *Endpoints) discovery(w http.ResponseWriter, r *http.Request) error {
 		"jwks_uri":               p + "/certs",
 		"revocation_endpoint":    p + "/revoke",
 		"grant_types_supported":  announcedGrants(),
-		"acr_values_supported":   []string{"0", "1"},
+		"acr_values_supported":   model.ACRValues(q.snap.Realm),
 		"subject_types_supported": []string{
 			"public",
 		},
@@ -121,8 +121,8 @@ func (e *Endpoints) discovery(w http.ResponseWriter, r *http.Request) error {
 
 // authorizationMetadata is what works at the authorization endpoint and where
 // its requests are pushed; p is the path of the protocol's endpoints. Of
-// request_uri only that of a pushed request is taken, so the parameter is not
-// announced.
+// request_uri only that of a pushed request is taken; left out, the parameter
+// would be announced all the same (OpenID Connect Discovery §3).
 func authorizationMetadata(p string) map[string]any {
 	return map[string]any{
 		"authorization_endpoint":                         p + "/auth",
@@ -134,6 +134,9 @@ func authorizationMetadata(p string) map[string]any {
 		"pushed_authorization_request_endpoint":          p + "/ext/par/request",
 		"require_pushed_authorization_requests":          false,
 		"request_parameter_supported":                    true,
+		"request_uri_parameter_supported":                true,
+		"require_request_uri_registration":               true,
+		"claims_parameter_supported":                     true,
 		"request_object_signing_alg_values_supported":    slices.Concat(asymmetricAlgs, hmacAlgs, []string{"none"}),
 	}
 }

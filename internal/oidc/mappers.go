@@ -141,7 +141,7 @@ func mapAddress(v *subjectView, m *model.ProtocolMapper, out claims) {
 func mapACR(v *subjectView, _ *model.ProtocolMapper, out claims) {
 	acr := v.notes["acr"]
 	if acr == "" {
-		acr = "1"
+		acr = model.ACR(v.cfg.Realm, v.client, model.ACRRequest{}, model.LevelPassword)
 	}
 	out["acr"] = acr
 }

@@ -105,30 +105,22 @@ func TestClock_NodesOfDifferentTimes(t *testing.T) {
 func TestSweep_LeaseAfterAStepBack(t *testing.T) {
 	t.Parallel()
 	a := servertest.New(t)
-	b := servertest.New(t, servertest.WithConfig(func(c *server.Config) { c.Store, c.Now = a.Store, a.Clock.Now }))
-	holds := func(s *servertest.Server) bool {
-		t.Helper()
-		held, err := server.HoldSweeper(t.Context(), s.Server)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return held
-	}
+	b := servertest.Beside(t, a)
 	const step = 5 * time.Minute
-	if !holds(a) {
+	if !sweeps(t, a) {
 		t.Fatal("node a does not get a free lease")
 	}
 	a.Clock.Advance(-step)
-	if holds(b) || !holds(a) {
+	if sweeps(t, b) || !sweeps(t, a) {
 		t.Fatal("want node a to go on after the step")
 	}
 	a.Clock.Advance(61 * time.Second) // node a, which renewed, is gone
-	if !holds(b) || holds(a) {
+	if !sweeps(t, b) || sweeps(t, a) {
 		t.Error("want node b to take over a lease's length after the renewal")
 	}
 	a.Clock.Advance(-step) // node b is gone, and did not renew
 	a.Clock.Advance(step + 61*time.Second)
-	if !holds(a) {
+	if !sweeps(t, a) {
 		t.Error("want node a to take over once lease and step have passed")
 	}
 }

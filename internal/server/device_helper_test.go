@@ -12,7 +12,6 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/realm"
-	"github.com/latchkey-id/latchkey/internal/server"
 	"github.com/latchkey-id/latchkey/internal/server/servertest"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
@@ -46,7 +45,7 @@ func newLiving(t *testing.T, opts ...servertest.Option) *servertest.Server {
 func newLivingNodes(t *testing.T) (a, b *servertest.Server) {
 	t.Helper()
 	a = newLiving(t)
-	b = servertest.New(t, servertest.WithConfig(func(c *server.Config) { c.Store, c.Now = a.Store, a.Clock.Now }))
+	b = servertest.Beside(t, a)
 	return a, b
 }
 

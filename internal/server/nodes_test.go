@@ -10,7 +10,6 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/realm"
-	"github.com/latchkey-id/latchkey/internal/server"
 	"github.com/latchkey-id/latchkey/internal/server/servertest"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/token"
@@ -21,7 +20,7 @@ import (
 func newNodes(t *testing.T) (a, b *servertest.Server) {
 	t.Helper()
 	a = newShop(t, "")
-	b = servertest.New(t, servertest.WithConfig(func(c *server.Config) { c.Store, c.Now = a.Store, a.Clock.Now }))
+	b = servertest.Beside(t, a)
 	return a, b
 }
 

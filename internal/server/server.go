@@ -2,7 +2,7 @@
 // from a Config, runs the background jobs and knows how to stop. Everything
 // below gets its clock, randomness and store from here.
 //
-//	Config ─► New ─► Handler (protocol, admin)   ─► public listener
+//	Config ─► New ─► Handler (the doors)         ─► public listener
 //	              ├► Management (health, metrics) ─► management listener
 //	              └► Run (version poll, sweeper, purge), until the context ends
 package server
@@ -18,6 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/latchkey-id/latchkey/internal/account"
 	"github.com/latchkey-id/latchkey/internal/admin"
 	"github.com/latchkey-id/latchkey/internal/credential"
 	"github.com/latchkey-id/latchkey/internal/login"
@@ -126,7 +127,11 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	mux.ErrorPage = people.ErrorPage
 	(&admin.API{
 		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, Now: cfg.Now, Base: base, Log: cfg.Log,
-		Ended: protocol.Ended,
+		Ended: protocol.Ended, Example: protocol.Example,
+	}).Routes(mux)
+	(&account.API{
+		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, Rand: cfg.Rand, Now: cfg.Now, Base: base,
+		Bearer: protocol.Bearer, Ended: protocol.Ended,
 	}).Routes(mux)
 	s.handler = web.StripRelativePath(cfg.RelativePath, web.Chain(mux, web.ChainOptions{
 		Log: cfg.Log, Now: cfg.Now, Rand: cfg.Rand, Observe: metrics.observe,
@@ -137,7 +142,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// Handler serves the protocol and the admin REST API.
+// Handler serves the protocol, the pages, the admin and the account REST API.
 func (s *Server) Handler() http.Handler { return s.handler }
 
 // Management serves health and metrics; it belongs on a port of its own.

@@ -111,23 +111,25 @@ func TestMetrics_LiveOfflineSessionsByRealmAndClient(t *testing.T) {
 	}
 }
 
+// sweeps tells whether a node has the sweeper's lease, or takes it.
+func sweeps(t *testing.T, s *servertest.Server) bool {
+	t.Helper()
+	held, err := server.HoldSweeper(t.Context(), s.Server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return held
+}
+
 func TestSweep_OneNodeAtATime(t *testing.T) {
 	t.Parallel()
 	a := servertest.New(t)
-	b := servertest.New(t, servertest.WithConfig(func(c *server.Config) { c.Store, c.Now = a.Store, a.Clock.Now }))
-	holds := func(s *servertest.Server) bool {
-		t.Helper()
-		held, err := server.HoldSweeper(t.Context(), s.Server)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return held
-	}
-	if !holds(a) || holds(b) {
+	b := servertest.Beside(t, a)
+	if !sweeps(t, a) || sweeps(t, b) {
 		t.Fatal("want node a to sweep and node b to wait")
 	}
 	a.Clock.Advance(61 * time.Second) // node a is gone
-	if !holds(b) || holds(a) {
+	if !sweeps(t, b) || sweeps(t, a) {
 		t.Error("want node b to take over once the lease has passed, and node a to wait")
 	}
 }

@@ -132,9 +132,12 @@ func (x *Explanation) State() string {
 	return "live"
 }
 
-// Device and PreparedBy are notes of the login: what the person used, and the
-// client that prepared the session; "" when they were not kept.
-func (x *Explanation) Device() string     { return x.Notes[NoteDevice] }
+// Device is what the person logged in with, "" when it is not known.
+func (x *Explanation) Device() string {
+	return model.UserAgentOf(x.Notes[model.NoteUserAgent]).String()
+}
+
+// PreparedBy is the client that prepared the session for another; "" for none.
 func (x *Explanation) PreparedBy() string { return x.Notes[NotePreparedBy] }
 
 // Text is the explanation in one sentence.

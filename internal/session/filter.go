@@ -9,14 +9,6 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// NotePreparedBy is the session note that names the client which prepared the
-// session for another one.
-const NotePreparedBy = "prepared_by"
-
-// NoteDevice is the session note that tells what the person logged in with
-// (model.Device).
-const NoteDevice = "device"
-
 // Filter selects offline sessions of a realm. All members must hold; the zero
 // Filter selects all.
 type Filter struct {

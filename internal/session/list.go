@@ -37,6 +37,11 @@ func (s *Service) OfUser(ctx context.Context, cfg *model.Config, userID string, 
 	return s.Store.SessionsOfUser(ctx, cfg.Realm.Num, userID, offline, s.liveAny(cfg))
 }
 
+// NewestOfUser is OfUser for the limit client sessions that began last.
+func (s *Service) NewestOfUser(ctx context.Context, cfg *model.Config, userID string, offline bool, limit int) ([]store.SessionView, error) {
+	return s.Store.NewestSessionsOfUser(ctx, cfg.Realm.Num, userID, offline, limit, s.liveAny(cfg))
+}
+
 // OfUserClient lists a user's live sessions with one client.
 func (s *Service) OfUserClient(ctx context.Context, cfg *model.Config, c *model.Client, userID string, offline bool) ([]store.SessionView, error) {
 	return s.Store.SessionsOfUserClient(ctx, cfg.Realm.Num, userID, c.Num, offline, s.live(cfg, c))
@@ -77,4 +82,15 @@ func (s *Service) Access(ctx context.Context, cfg *model.Config, c *model.Client
 		return nil, false, model.ErrSessionGone
 	}
 	return row, revoked, nil
+}
+
+// OfClients lists a page of the live sessions of several clients, each as its
+// client sessions with them, and how many of the first sessions to pass over
+// there were too few. match, when not nil, chooses sessions.
+func (s *Service) OfClients(ctx context.Context, cfg *model.Config, clients []*model.Client, offline bool, first, max int, match func([]store.SessionView) bool) ([][]store.SessionView, int, error) {
+	p := store.SessionPage{Realm: cfg.Realm.Num, Offline: offline, First: first, Max: max, Live: s.liveAny(cfg), Match: match}
+	for _, c := range clients {
+		p.Clients = append(p.Clients, c.Num)
+	}
+	return s.Store.SessionsOfClients(ctx, p)
 }

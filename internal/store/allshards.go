@@ -12,10 +12,11 @@ const userWhere = ` from users u where u.realm = $1 and ($2 = 1 or u.service_cli
  and ($7 = '' or u.username like $7 escape '!' or u.email like $7 escape '!'
       or lower(u.first_name) like $7 escape '!' or lower(u.last_name) like $7 escape '!')
  and ($8 < 0 or u.enabled = $8)
- and ($9 < 0 or u.email_verified = $9)`
+ and ($9 < 0 or u.email_verified = $9)
+ and u.created >= $10 and u.created <= $11`
 
 var (
-	qUsers = stmt("list users", `select `+userColumns+userWhere+` order by u.username limit $10 offset $11 `+allShards)
+	qUsers = stmt("list users", `select `+userColumns+userWhere+` order by u.username limit $12 offset $13 `+allShards)
 
 	qCountUsers = stmt("count users", `select count(*)`+userWhere+` `+allShards)
 

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -33,7 +32,7 @@ func openCitus(t *testing.T) string {
 	if err := pgtest.Exec(t.Context(), dsn, citusStandIn); err != nil {
 		t.Fatal(err)
 	}
-	return dsn + "?search_path=public,citus_stand_in"
+	return pgtest.WithSchema(dsn, "public,citus_stand_in")
 }
 
 // citusCalls are the calls there were, in their order.
@@ -53,13 +52,6 @@ func citusCalls(t *testing.T, dsn string) []string {
 		t.Fatal(err)
 	}
 	return calls
-}
-
-func mustMigrate(t *testing.T, dsn string) {
-	t.Helper()
-	if _, err := Migrate(t.Context(), dsn, testOptions, nil); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // wantCalls are the calls that distribute the schema, in the order of its
@@ -182,7 +174,7 @@ func TestMigrate_OnDistributed(t *testing.T) {
 	if _, err := Distribute(t.Context(), dsn, 8, nil); err != nil {
 		t.Fatal(err)
 	}
-	l := startLoad(t, openAt(t, dsn), 3*time.Second)
+	l := startLoad(t, openAt(t, dsn))
 	before := len(citusCalls(t, dsn))
 	all := nextVersion(t, "-- A table of the configuration.\ncreate table extra_setting (\n  name text not null primary key\n);")
 	if n, err := migrate(t.Context(), dsn, all, quick, nil); err != nil || n != 5 {

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"os"
 	"testing"
-
-	"github.com/latchkey-id/latchkey/internal/store/pgtest"
 )
 
 // A commit whose answer is lost is done again, and nothing is stored twice.
@@ -57,17 +55,11 @@ func TestImport_OneShardDies(t *testing.T) {
 	if os.Getenv(engineEnv) != "" {
 		return
 	}
-	if testing.Short() {
-		t.Skip("starts four servers")
-	}
+	c, dsn := newShards(t)
+	to := openImport(t, dsn)
 	from := openLiteTest(t)
 	fillCopy(t, from, copySize)
 	export := exported(t, from)
-	c := pgtest.NewShards(t)
-	to := openImport(t, c.Schema(t, func(dsn string) error {
-		_, err := Migrate(t.Context(), dsn, testOptions, nil)
-		return err
-	}))
 	id, killed := checkedID(t, export), false
 	_, err := to.Import(t.Context(), bytes.NewReader(export), ImportOptions{ID: id, Progress: func(done, total int64) {
 		if !killed && done > total/2 {

@@ -21,10 +21,7 @@ const (
 // engineDSN is a schema of its own.
 func engineDSN(t testing.TB, engine string) string {
 	t.Helper()
-	dsn, migrate := os.Getenv(dsnEnv), func(dsn string) error {
-		_, err := Migrate(t.Context(), dsn, testOptions, nil)
-		return err
-	}
+	dsn, migrate := os.Getenv(dsnEnv), func(dsn string) { mustMigrate(t, dsn) }
 	switch servers := strings.Split(dsn, " "); engine {
 	case "postgres":
 		dsn = pgtest.Schema(t, dsn)
@@ -32,11 +29,8 @@ func engineDSN(t testing.TB, engine string) string {
 		dsn = pgtest.SpannedSchema(t, servers[0], servers[1:], migrate)
 	case "citus":
 		dsn = pgtest.Schema(t, dsn)
-		err := migrate(dsn)
-		if err == nil {
-			_, err = Distribute(t.Context(), dsn, DefaultCitusShards, nil)
-		}
-		if err != nil {
+		migrate(dsn)
+		if _, err := Distribute(t.Context(), dsn, DefaultCitusShards, nil); err != nil {
 			t.Fatal(err)
 		}
 	default:
@@ -58,9 +52,6 @@ func TestStore_OnShards(t *testing.T) {
 	if os.Getenv(engineEnv) != "" {
 		return
 	}
-	if testing.Short() {
-		t.Skip("starts four servers")
-	}
 	c := pgtest.NewShards(t)
 	runSuite(t, "shards", strings.Join(append([]string{c.Gateway}, c.Servers...), " "))
 }
@@ -74,11 +65,18 @@ func TestStore_OnCitus(t *testing.T) {
 	runSuite(t, "citus", dsn)
 }
 
+// newShards are shards with a schema that spans them, at dsn.
+func newShards(t *testing.T) (c *pgtest.Shards, dsn string) {
+	t.Helper()
+	c = pgtest.NewShards(t)
+	return c, c.Schema(t, func(dsn string) { mustMigrate(t, dsn) })
+}
+
 // runSuite runs this test binary once more, on another engine, and shows what
 // failed there.
 func runSuite(t *testing.T, engine, dsn string) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.timeout=5m")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.timeout="+timeLeft(t).String())
 	if testing.Short() {
 		cmd.Args = append(cmd.Args, "-test.short")
 	}
@@ -94,6 +92,15 @@ func runSuite(t *testing.T, engine, dsn string) {
 		}
 	}
 	t.Errorf("the suite on %s: %v", engine, err)
+}
+
+// timeLeft is how long this process may still take; 0 = as long as it wants.
+func timeLeft(t *testing.T) time.Duration {
+	deadline, ok := t.Deadline()
+	if !ok {
+		return 0
+	}
+	return max(time.Second, time.Until(deadline)-10*time.Second) // to tell what failed there
 }
 
 // askPostgres asks the database a question it answers with one number.

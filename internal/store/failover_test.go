@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/latchkey-id/latchkey/internal/store/pgtest"
 )
@@ -15,7 +14,7 @@ func openPair(t *testing.T) (s *Store, primary, standby *pgtest.Server) {
 	t.Helper()
 	primary = pgtest.New(t)
 	standby = primary.NewStandby(t)
-	dsn := fmt.Sprintf("postgres://postgres@127.0.0.1:%d,127.0.0.1:%d/postgres?target_session_attrs=read-write", standby.Port, primary.Port)
+	dsn := fmt.Sprintf("postgres://postgres@127.0.0.1:%d,127.0.0.1:%d/postgres?target_session_attrs=read-write&connect_timeout=%d", standby.Port, primary.Port, pgtest.ConnectTimeout)
 	return openAt(t, dsn), primary, standby
 }
 
@@ -34,7 +33,7 @@ func TestPostgres_FailoverLosesNothing(t *testing.T) {
 	r.more(t, 200)
 	primary.Kill()
 	standby.Promote(t)
-	r.served(t, 5*time.Second)
+	r.served(t)
 	r.more(t, 200)
 	r.check(t)
 }

@@ -49,6 +49,13 @@ func openAt(t testing.TB, dsn string) *Store {
 	return s
 }
 
+func mustMigrate(t testing.TB, dsn string) {
+	t.Helper()
+	if _, err := Migrate(t.Context(), dsn, testOptions, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // liteMigrator migrates a connection to SQLite.
 func liteMigrator(c *conn) *migrator {
 	return &migrator{c: c, ground: liteGround{c}, how: usualManners, told: func(string, string) {}}

@@ -13,6 +13,9 @@ var (
 	qSessionsOfUser = stmt("sessions of user", `select `+sessionColumns+`, us.ip, u.username`+userSessionsJoin+`
  and us.offline = $3 and us.realm = $4 and `+sessionAlive)
 
+	qNewestOfUser = stmt("newest sessions of user", `select `+sessionColumns+`, us.ip, u.username`+userSessionsJoin+`
+ and us.offline = $3 and us.realm = $4 and `+sessionAlive+` order by cs.started desc, cs.session_id limit $5`)
+
 	qUserSession = stmt("user session", `select us.realm, us.user_id, us.started, us.ip, us.remember_me, us.ended, us.ended_reason, us.ended_by,
  us.rg, coalesce(gr.gen, 0), us.ug, u.gen, gr.ended_at, gr.reason, gr.ended_by, u.gen_at, u.gen_reason, u.gen_by
  from user_session us join users u on u.sk = us.sk and u.id = us.user_id
@@ -29,6 +32,20 @@ func (s *Store) SessionsOfUser(ctx context.Context, realm int64, userID string, 
 	err := s.readLong(ctx, func(c *conn) error {
 		var err error
 		all, err = s.views(c, c.on(qSessionsOfUser).int(model.ShardOf(userID)).id(userID).flag(offline).int(realm), live)
+		return err
+	})
+	slices.SortStableFunc(all, func(a, b SessionView) int { return cmp.Compare(a.Started, b.Started) })
+	return all, err
+}
+
+// NewestSessionsOfUser is SessionsOfUser that looks at the limit client
+// sessions that began last.
+func (s *Store) NewestSessionsOfUser(ctx context.Context, realm int64, userID string, offline bool, limit int, live Live) ([]SessionView, error) {
+	var all []SessionView
+	err := s.readLong(ctx, func(c *conn) error {
+		var err error
+		u := c.on(qNewestOfUser).int(model.ShardOf(userID)).id(userID).flag(offline).int(realm).int(int64(limit))
+		all, err = s.views(c, u, live)
 		return err
 	})
 	slices.SortStableFunc(all, func(a, b SessionView) int { return cmp.Compare(a.Started, b.Started) })

@@ -124,6 +124,7 @@ func (tx *Tx) AttachSession(us *model.UserSession, cs *model.ClientSession, dies
 			return tx.StartSession(us, cs, dies)
 		}
 		last := max(old.LastRefresh, cs.LastRefresh)
+		cs.Notes = model.NotesAttached(old.Notes, cs.Notes)
 		n, err := bindKey(tx.c.on(qSessionAttach).int(last).bytes(encodeNotes(cs.Notes)), KeyOf(old)).int(old.Version).exec()
 		if err != nil {
 			return err

@@ -71,6 +71,8 @@ type UserFilter struct {
 	EmailVerified *bool
 	Attributes    map[string]string // each must be among the attribute's values
 	First, Max    int               // Max 0 or less: no limit
+	CreatedFrom   int64             // Unix milliseconds, itself included; 0: no limit
+	CreatedTo     int64             // the same
 	// ServiceAccounts includes the users of service accounts, which Keycloak's lists leave out.
 	ServiceAccounts bool
 }

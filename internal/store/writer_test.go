@@ -19,16 +19,8 @@ func TestWrite_WaitingWritesCommitTogether(t *testing.T) {
 	t.Parallel()
 	s := openLiteTest(t)
 	before := s.Stats()
-	hold, held := make(chan struct{}), make(chan struct{})
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		s.Write(t.Context(), func(*Tx) error {
-			close(held)
-			<-hold
-			return nil
-		})
-	})
-	<-held
+	release := holdWriter(t, s, &wg)
 	const n = 50
 	errFail := errors.New("fails")
 	errs := make([]error, n)
@@ -46,7 +38,7 @@ func TestWrite_WaitingWritesCommitTogether(t *testing.T) {
 		})
 	}
 	waitUntil(func() bool { return s.Stats().WriterQueue == n })
-	close(hold)
+	release()
 	wg.Wait()
 	for i, err := range errs {
 		if i == 7 && !errors.Is(err, errFail) || i != 7 && err != nil {
@@ -66,6 +58,21 @@ func TestWrite_WaitingWritesCommitTogether(t *testing.T) {
 	}
 }
 
+// holdWriter keeps the writer busy, in a goroutine of wg, until release is called.
+func holdWriter(t *testing.T, s *Store, wg *sync.WaitGroup) (release func()) {
+	hold, held := make(chan struct{}), make(chan struct{})
+	var once sync.Once // the write runs again when its group falls apart
+	wg.Go(func() {
+		s.Write(t.Context(), func(*Tx) error {
+			once.Do(func() { close(held) })
+			<-hold
+			return nil
+		})
+	})
+	<-held
+	return func() { close(hold) }
+}
+
 // waitUntil yields until another goroutine got somewhere.
 func waitUntil(reached func() bool) {
 	for !reached() {
@@ -76,16 +83,8 @@ func waitUntil(reached func() bool) {
 func TestWrite_DroppedWhileQueued(t *testing.T) {
 	t.Parallel()
 	s := openLiteTest(t)
-	hold, held := make(chan struct{}), make(chan struct{})
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		s.Write(t.Context(), func(*Tx) error {
-			close(held)
-			<-hold
-			return nil
-		})
-	})
-	<-held
+	release := holdWriter(t, s, &wg)
 	ctx, cancel := context.WithCancel(t.Context())
 	outcome := make(chan error)
 	go func() {
@@ -96,7 +95,7 @@ func TestWrite_DroppedWhileQueued(t *testing.T) {
 	if err := <-outcome; !errors.Is(err, ErrBusy) || !errors.Is(err, context.Canceled) {
 		t.Errorf("dropped write: %v", err)
 	}
-	close(hold)
+	release()
 	wg.Wait()
 	mustWrite(t, s, func(*Tx) error { return nil })
 	if _, err := s.UserByID(t.Context(), 1, testUUID(1)); !errors.Is(err, ErrNotFound) {
@@ -123,16 +122,8 @@ func TestWrite_StartedReportsItsOutcome(t *testing.T) {
 func TestWrite_FullQueueIsBusy(t *testing.T) {
 	t.Parallel()
 	s := openLiteTest(t)
-	hold, held := make(chan struct{}), make(chan struct{})
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		s.Write(t.Context(), func(*Tx) error {
-			close(held)
-			<-hold
-			return nil
-		})
-	})
-	<-held
+	release := holdWriter(t, s, &wg)
 	for range writeQueue {
 		wg.Go(func() { s.Write(t.Context(), func(*Tx) error { return nil }) })
 	}
@@ -140,7 +131,7 @@ func TestWrite_FullQueueIsBusy(t *testing.T) {
 	if err := s.Write(t.Context(), func(*Tx) error { return nil }); !errors.Is(err, ErrBusy) {
 		t.Errorf("write to a full queue: %v", err)
 	}
-	close(hold)
+	release()
 	wg.Wait()
 }
 
@@ -223,17 +214,8 @@ func TestWrite_FullDiskRefusesWritesAndReadsGoOn(t *testing.T) {
 	if _, err := s.UserByID(t.Context(), 1, testUUID(1)); err != nil {
 		t.Errorf("read while full: %v", err)
 	}
-	hold, held := make(chan struct{}), make(chan struct{})
-	var once sync.Once // the write runs again when the group falls apart
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		s.Write(t.Context(), func(*Tx) error {
-			once.Do(func() { close(held) })
-			<-hold
-			return nil
-		})
-	})
-	<-held
+	release := holdWriter(t, s, &wg)
 	var touchErr, insertErr error
 	wg.Go(func() { _, touchErr = s.TouchClientSession(t.Context(), &model.ClientSession{UserID: "nobody"}) })
 	waitUntil(func() bool { return s.Stats().WriterQueue == 1 })
@@ -248,7 +230,7 @@ func TestWrite_FullDiskRefusesWritesAndReadsGoOn(t *testing.T) {
 		})
 	})
 	waitUntil(func() bool { return s.Stats().WriterQueue == 2 })
-	close(hold)
+	release()
 	wg.Wait()
 	if touchErr != nil || !errors.Is(insertErr, ErrReadOnly) {
 		t.Errorf("in one group: touch %v, insert %v", touchErr, insertErr)

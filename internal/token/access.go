@@ -32,37 +32,17 @@ func (r *Keyring) ParseAccess(token string) (*AccessClaims, Header, error) {
 		return nil, Header{}, err
 	}
 	c := &AccessClaims{All: map[string]json.RawMessage{}}
+	shared := claims{
+		exp: &c.Exp, nbf: &c.Nbf, iat: &c.Iat, jti: &c.JTI, iss: &c.Iss, sub: &c.Sub, typ: &c.Typ, azp: &c.Azp,
+		nonce: &c.Nonce, sid: &c.Sid, scope: &c.Scope, aud: &c.Aud,
+	}
 	err = eachMember(payload, func(name, raw string) (err error) {
 		c.All[name] = json.RawMessage(raw)
-		switch name {
-		case "exp":
-			c.Exp, err = numberValue(raw)
-		case "nbf":
-			c.Nbf, err = numberValue(raw)
-		case "iat":
-			c.Iat, err = numberValue(raw)
-		case "auth_time":
+		if name == "auth_time" {
 			c.AuthTime, err = numberValue(raw)
-		case "jti":
-			c.JTI, err = stringValue(raw)
-		case "iss":
-			c.Iss, err = stringValue(raw)
-		case "aud":
-			c.Aud, err = listValue(raw)
-		case "sub":
-			c.Sub, err = stringValue(raw)
-		case "typ":
-			c.Typ, err = stringValue(raw)
-		case "azp":
-			c.Azp, err = stringValue(raw)
-		case "nonce":
-			c.Nonce, err = stringValue(raw)
-		case "sid":
-			c.Sid, err = stringValue(raw)
-		case "scope":
-			c.Scope, err = stringValue(raw)
+			return err
 		}
-		return err
+		return shared.read(name, raw)
 	})
 	if err != nil {
 		return nil, Header{}, err

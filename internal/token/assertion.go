@@ -203,26 +203,8 @@ func tryKeys(jws *jose.JSONWebSignature, candidates []any) (payload []byte, ok b
 
 func assertionClaims(payload []byte) (*AssertionClaims, error) {
 	c := &AssertionClaims{}
-	err := eachMember(payload, func(name, raw string) (err error) {
-		switch name {
-		case "iss":
-			c.Iss, err = stringValue(raw)
-		case "sub":
-			c.Sub, err = stringValue(raw)
-		case "jti":
-			c.JTI, err = stringValue(raw)
-		case "aud":
-			c.Aud, err = listValue(raw)
-		case "exp":
-			c.Exp, err = numberValue(raw)
-		case "nbf":
-			c.Nbf, err = numberValue(raw)
-		case "iat":
-			c.Iat, err = numberValue(raw)
-		}
-		return err
-	})
-	if err != nil {
+	shared := claims{iss: &c.Iss, sub: &c.Sub, jti: &c.JTI, aud: &c.Aud, exp: &c.Exp, nbf: &c.Nbf, iat: &c.Iat}
+	if err := eachMember(payload, shared.read); err != nil {
 		return nil, errAssertionShape
 	}
 	return c, nil

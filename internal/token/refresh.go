@@ -31,6 +31,8 @@ type RefreshClaims struct {
 	Scope string // every scope in effect, hidden ones too
 	AudX  []string
 	Prov  string
+	// ReqAud are the client ids a token exchange was restricted to; nil: all.
+	ReqAud []string
 	// ReuseID names the rotation chain; "" when issued while rotation was off.
 	ReuseID string
 	// SessionState is read only; Sid is set from it where sid is absent.
@@ -55,44 +57,28 @@ func (r *Keyring) ParseRefresh(token string) (*RefreshClaims, error) {
 
 func parseRefreshClaims(payload []byte) (*RefreshClaims, error) {
 	c := &RefreshClaims{}
+	shared := claims{
+		exp: &c.Exp, nbf: &c.Nbf, iat: &c.Iat, jti: &c.JTI, iss: &c.Iss, sub: &c.Sub, typ: &c.Typ, azp: &c.Azp,
+		nonce: &c.Nonce, sid: &c.Sid, scope: &c.Scope, aud: &c.Aud,
+	}
 	err := eachMember(payload, func(name, raw string) (err error) {
 		switch name {
-		case "exp":
-			c.Exp, err = numberValue(raw)
-		case "nbf":
-			c.Nbf, err = numberValue(raw)
-		case "iat":
-			c.Iat, err = numberValue(raw)
-		case "jti":
-			c.JTI, err = stringValue(raw)
-		case "iss":
-			c.Iss, err = stringValue(raw)
-		case "aud":
-			c.Aud, err = listValue(raw)
-		case "sub":
-			c.Sub, err = stringValue(raw)
-		case "typ":
-			c.Typ, err = stringValue(raw)
-		case "azp":
-			c.Azp, err = stringValue(raw)
-		case "nonce":
-			c.Nonce, err = stringValue(raw)
-		case "sid":
-			c.Sid, err = stringValue(raw)
 		case "session_state":
 			c.SessionState, err = stringValue(raw)
-		case "scope":
-			c.Scope, err = stringValue(raw)
 		case "aud_x":
 			c.AudX, err = listValue(raw)
 		case "prov":
 			c.Prov, err = stringValue(raw)
+		case "req-aud":
+			c.ReqAud, err = listValue(raw)
 		case "reuse_id":
 			c.ReuseID, err = stringValue(raw)
 		case "cnf":
 			if raw != "null" {
 				c.Confirmation = json.RawMessage(raw)
 			}
+		default:
+			err = shared.read(name, raw)
 		}
 		return err
 	})
@@ -107,8 +93,8 @@ func parseRefreshClaims(payload []byte) (*RefreshClaims, error) {
 
 // AppendJSON appends the payload of a refresh token in Keycloak's member order:
 // exp, nbf, iat, jti, iss, aud, sub, typ, azp, nonce, sid, scope, aud_x, prov,
-// reuse_id. What is empty is left out, except iat, typ and scope; aud and aud_x
-// are a string when there is one.
+// req-aud, reuse_id. What is empty is left out, except iat, typ and scope; aud
+// and aud_x are a string when there is one, req-aud is always a list.
 func (c *RefreshClaims) AppendJSON(dst []byte) []byte {
 	dst = append(dst, '{')
 	if c.Exp != 0 {
@@ -129,6 +115,9 @@ func (c *RefreshClaims) AppendJSON(dst []byte) []byte {
 	dst = appendMember(dst, "scope", c.Scope)
 	dst = appendStrings(dst, "aud_x", c.AudX)
 	dst = appendOptional(dst, "prov", c.Prov)
+	if len(c.ReqAud) > 0 {
+		dst = appendList(appendName(dst, "req-aud"), c.ReqAud)
+	}
 	dst = appendOptional(dst, "reuse_id", c.ReuseID)
 	return append(dst, '}')
 }

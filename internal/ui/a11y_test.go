@@ -303,8 +303,6 @@ func TestElements_HaveKeycloaksIDs(t *testing.T) {
 		"update-password":     "kc-passwd-update-form password-new password-confirm logout-sessions",
 		"update-profile":      "kc-update-profile-form email firstName lastName",
 		"error-back":          "kc-error-message backToApplication",
-		"expired":             "loginRestartLink loginContinueLink",
-		"info":                "kc-info-message",
 		"frontchannel-logout": "continue",
 	}
 	for _, s := range gallery.Samples() {

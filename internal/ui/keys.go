@@ -7,8 +7,6 @@ const (
 	MsgAccountDisabled          = "accountDisabledMessage"
 	MsgLoginTimeout             = "loginTimeout"
 	MsgExpiredCode              = "expiredCodeMessage"
-	MsgExpiredAction            = "expiredActionMessage"
-	MsgStaleCode                = "staleCodeMessage"
 	MsgInvalidCode              = "invalidCodeMessage"
 	MsgCookieNotFound           = "cookieNotFoundMessage"
 	MsgSessionNotActive         = "sessionNotActiveMessage"
@@ -59,10 +57,7 @@ const (
 	MsgFieldTooLong        = "error-invalid-length-too-long"  // {2}: most
 	MsgUsernameCharacter   = "error-username-invalid-character"
 	MsgPersonNameCharacter = "error-person-name-invalid-character"
-	MsgAccountUpdated      = "accountUpdatedMessage"
 
-	MsgPasswordUpdated       = "accountPasswordUpdatedMessage"
-	MsgPasswordReset         = "resetPasswordMessage"
 	MsgPasswordsDiffer       = "notMatchPasswordMessage"
 	MsgPasswordInvalid       = "invalidPasswordGenericMessage"
 	MsgPasswordMinLength     = "invalidPasswordMinLengthMessage"         // {0}: characters

@@ -176,12 +176,6 @@ func (p UpdateProfile) fields() []labelled {
 	}
 }
 
-// Expired says that the page belongs to an earlier step or another login.
-type Expired struct {
-	RestartURL  string
-	ContinueURL string
-}
-
 // FormPost hands an authorization answer to the client by a form (OAuth 2.0
 // Form Post Response Mode). It posts to the client, so it has no CSRF field.
 type FormPost struct {
@@ -191,14 +185,6 @@ type FormPost struct {
 
 // Param is a hidden input.
 type Param struct{ Name, Value string }
-
-// Info says something and may lead on.
-type Info struct {
-	Heading Message // zero = the text is the heading
-	Text    Message
-	LinkURL string  // "" = no link
-	Link    Message // zero = "Back to application"
-}
 
 func (Login) template() string              { return "login" }
 func (Reauthenticate) template() string     { return "reauthenticate" }
@@ -213,9 +199,7 @@ func (AlreadySignedIn) template() string    { return "already-signed-in" }
 func (Error) template() string              { return "error" }
 func (UpdatePassword) template() string     { return "update-password" }
 func (UpdateProfile) template() string      { return "update-profile" }
-func (Expired) template() string            { return "expired" }
 func (FormPost) template() string           { return "form-post" }
-func (Info) template() string               { return "info" }
 
 func (p Login) form() Form          { return p.Form }
 func (p Reauthenticate) form() Form { return p.Form }

@@ -125,6 +125,10 @@ func parameter(s string) (n, width int) {
 	return n, end + 1
 }
 
+// Resolve is a name or consent text of a realm in the language of o: ${key} is
+// replaced by the text of that key, an unknown key by itself.
+func Resolve(o Options, s string) string { return newTexts(o.Lang, o.Overrides).resolve(s) }
+
 // resolve replaces ${key} in names and consent texts, as realms made by
 // Keycloak have them; an unknown key shows as itself.
 func (t texts) resolve(s string) string {

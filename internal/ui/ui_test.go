@@ -92,7 +92,7 @@ func TestRender_ZeroValues(t *testing.T) {
 	t.Parallel()
 	for _, page := range []ui.Page{
 		ui.Login{}, ui.Reauthenticate{}, ui.Consent{}, ui.LogoutConfirm{}, ui.LoggedOut{}, ui.FrontchannelLogout{}, ui.DeviceCode{}, ui.DeviceDone{},
-		ui.DeviceDenied{}, ui.AlreadySignedIn{}, ui.Error{}, ui.UpdatePassword{}, ui.UpdateProfile{}, ui.Expired{}, ui.FormPost{}, ui.Info{},
+		ui.DeviceDenied{}, ui.AlreadySignedIn{}, ui.Error{}, ui.UpdatePassword{}, ui.UpdateProfile{}, ui.FormPost{},
 	} {
 		w := show(t, page, ui.Options{})
 		if body := w.Body.String(); !strings.HasPrefix(body, "<!doctype html>") || !strings.Contains(body, "</html>") {

@@ -81,6 +81,12 @@ type options struct {
 // WithConfig lets a test change the configuration before the server is made.
 func WithConfig(f func(*server.Config)) Option { return func(o *options) { f(&o.config) } }
 
+// Beside makes another node of a server, on its store and clock.
+func Beside(t testing.TB, s *Server) *Server {
+	t.Helper()
+	return New(t, WithConfig(func(c *server.Config) { c.Store, c.Now = s.Store, s.Clock.Now }))
+}
+
 // New makes a server with realm master and its administrator admin/admin.
 func New(t testing.TB, opts ...Option) *Server {
 	t.Helper()

@@ -60,9 +60,13 @@ func New(t testing.TB, settings ...string) *Server {
 // volatile are the settings of servers on which durability is not tested.
 var volatile = []string{"fsync=off", "full_page_writes=off"}
 
-// NewShards is StartShards until the test ends, as New.
+// NewShards is StartShards until the test ends, as New. Short runs are skipped:
+// it starts four servers.
 func NewShards(t testing.TB) *Shards {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts four servers")
+	}
 	c, err := StartShards(volatile...)
 	started(t, err)
 	t.Cleanup(c.Stop)
@@ -197,7 +201,7 @@ func (s *Server) configure(settings []string) error {
 // Run starts a server that was killed, and returns when it answers. The other
 // processes of the killed one may hold its memory a little longer.
 func (s *Server) Run() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	for {
 		err := s.runOnce(ctx)
@@ -267,9 +271,13 @@ func (s *Server) Stop() {
 	_ = os.RemoveAll(s.dir) // a directory of temporary files
 }
 
-// DSN is the URL of a database of the server.
+// ConnectTimeout is how many seconds a busy machine may take to greet a test's
+// connection; the store's own default is meant for servers.
+const ConnectTimeout = 60
+
+// DSN is the URL of a database of the server, with ConnectTimeout.
 func (s *Server) DSN(database string) string {
-	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s", s.Port, database)
+	return fmt.Sprintf("postgres://postgres@127.0.0.1:%d/%s?connect_timeout=%d", s.Port, database, ConnectTimeout)
 }
 
 // Exec runs statements on the database of a URL.

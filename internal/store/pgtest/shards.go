@@ -66,21 +66,21 @@ func (c *Shards) join() error {
 	var script strings.Builder
 	script.WriteString("create extension postgres_fdw;")
 	for i, s := range c.started[1:] {
-		fmt.Fprintf(&script, `create server s%d foreign data wrapper postgres_fdw options (host '127.0.0.1', port '%d', dbname 'postgres', async_capable 'true', connect_timeout '2');
- create user mapping for postgres server s%d options (user 'postgres');`, i+1, s.Port, i+1)
+		fmt.Fprintf(&script, `create server s%d foreign data wrapper postgres_fdw options (host '127.0.0.1', port '%d', dbname 'postgres', async_capable 'true', connect_timeout '%d');
+ create user mapping for postgres server s%d options (user 'postgres');`, i+1, s.Port, ConnectTimeout, i+1)
 	}
 	return Exec(context.Background(), c.Gateway, script.String())
 }
 
 // Schema makes a schema on every server, with the tables that migrate makes,
 // and returns the URL of the one that spans them.
-func (c *Shards) Schema(t testing.TB, migrate func(dsn string) error) string {
+func (c *Shards) Schema(t testing.TB, migrate func(dsn string)) string {
 	t.Helper()
 	return SpannedSchema(t, c.Gateway, c.Servers, migrate)
 }
 
 // SpannedSchema is Schema of a cluster that another process started.
-func SpannedSchema(t testing.TB, gateway string, servers []string, migrate func(dsn string) error) string {
+func SpannedSchema(t testing.TB, gateway string, servers []string, migrate func(dsn string)) string {
 	t.Helper()
 	name := schemaName()
 	t.Cleanup(func() {
@@ -91,13 +91,10 @@ func SpannedSchema(t testing.TB, gateway string, servers []string, migrate func(
 		}
 	})
 	for _, dsn := range servers {
-		err := Exec(t.Context(), dsn, "create schema "+name)
-		if err == nil {
-			err = migrate(WithSchema(dsn, name))
-		}
-		if err != nil {
+		if err := Exec(t.Context(), dsn, "create schema "+name); err != nil {
 			t.Fatal(err)
 		}
+		migrate(WithSchema(dsn, name))
 	}
 	script, err := span(t.Context(), servers, name)
 	if err == nil {

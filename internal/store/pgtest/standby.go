@@ -48,7 +48,7 @@ func (s *Server) startStandby() (*Server, error) {
 
 // waitForStandby returns when commits wait for the standby.
 func (s *Server) waitForStandby(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	if err := s.Set(ctx, "synchronous_standby_names", "*"); err != nil {
 		return err

@@ -81,20 +81,17 @@ func Samples() []Sample {
 		{"device-denied", ok, ui.DeviceDenied{Reason: ui.Msg(ui.MsgDeviceConsentDenied)}, base()},
 		{"already-signed-in", ok, ui.AlreadySignedIn{Username: "uma", ContinueURL: flow + "authenticate" + steps, BackURL: home}, asked()},
 		{"error", bad, ui.Error{Message: ui.Msg(ui.MsgInvalidParameter, "redirect_uri")}, base()},
-		{"error-back", bad, ui.Error{Message: ui.Msg(ui.MsgStaleCode), BackURL: home}, base()},
+		{"error-back", bad, ui.Error{Message: ui.Msg(ui.MsgExpiredCode), BackURL: home}, base()},
 		{"update-password", ok, ui.UpdatePassword{Form: formTo("required-action"), Username: "uma", Temporary: true}, base()},
 		{"update-password-error", ok, ui.UpdatePassword{
 			Form: formTo("required-action"), Username: "uma", CanCancel: true, LogoutSessions: true,
 			NewError: ui.Msg(ui.MsgPasswordMinLength, 12), ConfirmError: ui.Msg(ui.MsgPasswordsDiffer),
 		}, base()},
 		{"update-profile", ok, profile(), base()},
-		{"expired", bad, ui.Expired{RestartURL: flow + "restart" + steps, ContinueURL: flow + "authenticate" + steps}, base()},
 		{"form-post", ok, ui.FormPost{Action: callback, Fields: []ui.Param{
 			{Name: "code", Value: "c.1"}, {Name: "state", Value: `"xyz" & <more>`},
 			{Name: "session_state", Value: "s1"}, {Name: "iss", Value: "https://id.example/realms/harbour"},
 		}}, base()},
-		{"info", ok, ui.Info{Text: ui.Msg(ui.MsgPasswordUpdated), LinkURL: home}, base()},
-		{"info-heading", ok, ui.Info{Heading: ui.Msg("updatePasswordTitle"), Text: ui.Msg(ui.MsgPasswordUpdated), LinkURL: flow + "authenticate", Link: ui.Msg("doContinue")}, base()},
 	}
 }
 
