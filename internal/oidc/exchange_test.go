@@ -38,7 +38,7 @@ const exchangeRealm = `{"realm":"demo","enabled":true,"eventsEnabled":true,%s"pa
    {"name":"4","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper","config":{"included.client.audience":"pub","access.token.claim":"true"}},
    {"name":"5","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper","config":{"included.client.audience":"req-consent","access.token.claim":"true"}},
    {"name":"6","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper","config":{"included.client.audience":"req-light","access.token.claim":"true"}}]},
-  {"clientId":"req","secret":"s","directAccessGrantsEnabled":true,"serviceAccountsEnabled":true,"attributes":{"standard.token.exchange.enabled":"true","standard.token.exchange.enableRefreshRequestedTokenType":"SAME_SESSION","standard.token.exchange.offline.audiences":"target1##target-consent##target-public##target-bare##disabled##gone"}},
+  {"clientId":"req","secret":"s","directAccessGrantsEnabled":true,"serviceAccountsEnabled":true,"attributes":{"standard.token.exchange.enabled":"true","standard.token.exchange.enableRefreshRequestedTokenType":"SAME_SESSION","standard.token.exchange.offline.audiences":"target1##target-consent##target-public##target-bearer##target-narrow##target-norefresh,target-bare disabled##gone"}},
   {"clientId":"req2","secret":"s","directAccessGrantsEnabled":true,"attributes":{"standard.token.exchange.enabled":"true","standard.token.exchange.enableRefreshRequestedTokenType":"SAME_SESSION"}},
   {"clientId":"req-no","secret":"s","attributes":{"standard.token.exchange.enabled":"true","standard.token.exchange.enableRefreshRequestedTokenType":"NO"}},
   {"clientId":"req-consent","secret":"s","consentRequired":true,"attributes":{"standard.token.exchange.enabled":"true"}},
@@ -48,7 +48,8 @@ const exchangeRealm = `{"realm":"demo","enabled":true,"eventsEnabled":true,%s"pa
   {"clientId":"stranger","secret":"s","directAccessGrantsEnabled":true,"attributes":{"standard.token.exchange.enabled":"true"}},
   {"clientId":"job","secret":"s","serviceAccountsEnabled":true,"protocolMappers":[{"name":"1","protocol":"openid-connect","protocolMapper":"oidc-audience-mapper","config":{"included.client.audience":"req","access.token.claim":"true"}}]},
   {"clientId":"target1","secret":"t"},{"clientId":"target2","secret":"t"},{"clientId":"target3","secret":"t"},
-  {"clientId":"target-consent","secret":"t","consentRequired":true},{"clientId":"target-public","publicClient":true},
+  {"clientId":"target-consent","secret":"t","consentRequired":true,"fullScopeAllowed":true},{"clientId":"target-narrow","secret":"t","fullScopeAllowed":false},{"clientId":"target-public","publicClient":true},
+  {"clientId":"target-bearer","secret":"t","bearerOnly":true},{"clientId":"target-norefresh","secret":"t","attributes":{"use.refresh.tokens":"false"}},
   { "clientId":"target-bare","secret":"t","defaultClientScopes":["basic"],"optionalClientScopes":["s-t3"]},
   {"clientId":"disabled","secret":"t","enabled":false}
  ],
