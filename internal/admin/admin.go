@@ -42,6 +42,9 @@ type API struct {
 	// Ended tells clients that their sessions have ended; issuer is the realm's,
 	// as of this request.
 	Ended func(ctx context.Context, snap *realm.Snapshot, issuer string, parts []session.Ended)
+	// Example shows what a login of u by way of client would give: the claims of
+	// its tokens as JSON, and of userinfo. It writes nothing.
+	Example func(ctx context.Context, snap *realm.Snapshot, issuer string, client *model.Client, u *model.User, scope string) (access, id []byte, userinfo map[string]any, err error)
 
 	started time.Time // when Routes was called
 }
@@ -113,8 +116,11 @@ func (c *call) now() time.Time { return c.api.Now() }
 
 // tellEnded tells clients that their sessions have ended.
 func (c *call) tellEnded(parts []session.Ended) {
-	c.api.Ended(c.ctx, c.snap, c.base+"/realms/"+c.realmName(), parts)
+	c.api.Ended(c.ctx, c.snap, c.issuer(), parts)
 }
+
+// issuer is the realm's, as of this request.
+func (c *call) issuer() string { return c.base + "/realms/" + c.realmName() }
 
 // realmName is the name of the realm of the path.
 func (c *call) realmName() string { return c.snap.Realm.Name }

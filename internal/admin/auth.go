@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/model"
@@ -68,7 +69,26 @@ func (a *API) authenticate(r *http.Request, base string) (*actor, error) {
 		return nil, errUnauthorized
 	}
 	act.roles = snap.EffectiveRoles(client, scope.Granted(snap.Config, roles), roles)
+	if jti.Grant == token.GrantExchange && jti.Kind == token.KindRegular {
+		act.roles = rolesFor(snap.Config, act.roles, claims.Aud)
+	}
 	return act, nil
+}
+
+// rolesFor leaves out the roles of clients that a token is not for: one that
+// token exchange restricted to another audience administers nothing.
+func rolesFor(cfg *model.Config, roles map[string]bool, audience []string) map[string]bool {
+	out := map[string]bool{}
+	for id := range roles {
+		r := cfg.RoleByID(id)
+		if r == nil {
+			continue
+		}
+		if owner := cfg.ClientByID(r.ClientID); r.ClientID == "" || owner != nil && slices.Contains(audience, owner.ClientID) {
+			out[id] = true
+		}
+	}
+	return out
 }
 
 // verify checks a token's signature and brings this node up to date for its
@@ -121,6 +141,9 @@ func (a *API) attach(r *http.Request, act *actor, claims *token.AccessClaims, jt
 		}
 		return scopes, nil
 	}
+	if jti.WithoutPart() {
+		return a.attachWithoutPart(r, act, claims, jti)
+	}
 	row, revoked, err := a.Sessions.Access(r.Context(), cfg, act.client, claims.Sid, claims.Sub, claims.JTI, jti.Session == token.SessionOffline)
 	if err != nil || revoked {
 		return model.ScopeSet{}, refusedUnless(err)
@@ -130,6 +153,22 @@ func (a *API) attach(r *http.Request, act *actor, claims *token.AccessClaims, jt
 	}
 	act.user = &row.User
 	return cfg.TokenScopes(act.client, row.Session.Scope, "", false), nil
+}
+
+// attachWithoutPart is attach for a token of token exchange whose client has no
+// part in its session.
+func (a *API) attachWithoutPart(r *http.Request, act *actor, claims *token.AccessClaims, jti token.Context) (model.ScopeSet, error) {
+	cfg := act.snap.Config
+	offline := jti.Session == token.SessionOfflineTransient
+	row, revoked, err := a.Sessions.AccessWithoutPart(r.Context(), cfg, act.client, claims.Sid, claims.Sub, claims.JTI, offline)
+	if err != nil || revoked {
+		return model.ScopeSet{}, refusedUnless(err)
+	}
+	if claims.Iat+1 < row.Session.Started {
+		return model.ScopeSet{}, errUnauthorized
+	}
+	act.user = &row.User
+	return cfg.TokenScopes(act.client, claims.Scope, "", false), nil
 }
 
 // refusedUnless is errUnauthorized for what says that a session is not there,

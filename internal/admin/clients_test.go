@@ -18,6 +18,7 @@ func TestClients_List(t *testing.T) {
 		"?clientId=":               "account account-console admin-cli app broker other realm-management security-admin-console",
 		"?q=realm_client:true":     "broker realm-management",
 		"?viewableOnly=true&max=1": "account",
+		"?clientId=app&first=5":    "app",
 	} {
 		if got := strings.Join(a.get("/clients"+query).all("clientId"), " "); got != want {
 			t.Errorf("GET /clients%s = %q, want %q", query, got, want)
@@ -39,6 +40,13 @@ func TestClients_CreateUpdateDelete(t *testing.T) {
 	a.put("/clients/"+id, map[string]any{"redirectUris": []string{"http://x#frag"}}).want(400)
 	a.post("/clients", map[string]any{"clientId": ""}).is(400, `{"error":"invalid_input","error_description":"Client ID cannot be blank"}`)
 	a.post("/clients", map[string]any{"clientId": "x", "redirectUris": "no list"}).want(400)
+	a.post("/clients", map[string]any{"clientId": "again", "id": id}).is(409, `{"error":"conflict","error_description":"Duplicate resource error"}`)
+	a.post("/clients", map[string]any{"clientId": "x", "protocol": "nope"}).is(400, `{"error":"invalid_input","error_description":"Invalid protocol: nope"}`)
+	a.put("/clients/"+id, map[string]any{"webOrigins": []string{}}).is(204, "")
+	a.put("/clients/"+id, map[string]any{"redirectUris": []string{"http://new.org/*", "/rel"}}).is(204, "")
+	if got := a.get("/clients/" + id).object()["webOrigins"]; !slices.Equal(got.([]any), []any{"http://new.org"}) {
+		t.Errorf("web origins %v, want those of the redirect URIs", got)
+	}
 	a.del("/clients/"+id, nil).is(204, "")
 	a.del("/clients/"+id, nil).is(404, `{"error":"Could not find client"}`)
 	a.put("/clients/"+id, map[string]any{}).is(404, `{"error":"Could not find client"}`)

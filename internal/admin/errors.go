@@ -3,6 +3,7 @@ package admin
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -34,13 +35,15 @@ var (
 	errNoMapper        = errors.New("unknown protocol mapper")
 	errNoComponent     = errors.New("unknown component")
 	errNoCredential    = errors.New("unknown credential")
+	errNoNode          = errors.New("unknown node of a client")
+	errNoRotated       = errors.New("no rotated secret")
 	errNoSession       = errors.New("unknown session")
 	errNoConsent       = errors.New("neither consent nor offline session")
 	errDuplicate       = errors.New("exists already")
-	errOtherCredential = errors.New("credential is no password")
 	errNoPassword      = errors.New("no password in the body")
 	errEmptyPassword   = errors.New("empty password")
 	errBuiltInClient   = errors.New("built-in client")
+	errNoChildGroup    = errors.New("unknown group to move")
 	errGroupCycle      = errors.New("group would be its own ancestor")
 )
 
@@ -77,17 +80,19 @@ var answers = []struct {
 	{errNoScope, 404, plain, "", "Could not find client scope"},
 	{errNoAssignedScope, 404, plain, "", "Client scope not found"},
 	{errNoGroup, 404, plain, "", "Could not find group by id"},
+	{errNoChildGroup, 404, plain, "", "Could not find child by id"},
 	{errNoMemberGroup, 404, plain, "", "Group not found"},
 	{errNoGroupPath, 404, plain, "", "Group path does not exist"},
 	{errNoMapper, 404, plain, "", "Model not found"},
 	{errNoComponent, 404, plain, "", "Could not find component"},
 	{errNoCredential, 404, plain, "", "Credential not found"},
+	{errNoNode, 404, plain, "", "Client does not have node "}, // it ends so in Keycloak too
+	{errNoRotated, 404, plain, "", "Client does not have a rotated secret"},
 	{errNoSession, 404, plain, "", "Sesssion not found"}, // three s, as Keycloak
 	{errNoConsent, 404, plain, "", "Consent nor offline token not found"},
 	{realm.ErrUnknown, 404, plain, "", "HTTP 404 Not Found"},
 
 	{errDuplicate, 409, oauth, "conflict", "Duplicate resource error"},
-	{errOtherCredential, 400, plain, "", "Only passwords can be removed"},
 	{errNoPassword, 400, plain, "", "No password provided"},
 	{errEmptyPassword, 400, plain, "", "Empty password not allowed"},
 	{errBuiltInClient, 400, oauth, "invalid_request", "Could not delete client"},
@@ -154,8 +159,11 @@ func wire(err error) error {
 // texts, which start with a capital, stand alone.
 func documentError(e *keycloak.DocumentError) error {
 	status := http.StatusBadRequest
-	if e.Conflict {
+	switch {
+	case e.Conflict:
 		status = http.StatusConflict
+	case e.Missing:
+		status = http.StatusNotFound
 	}
 	switch {
 	case len(e.Faults) > 0:
@@ -168,6 +176,8 @@ func documentError(e *keycloak.DocumentError) error {
 		return &web.Error{Status: status, Field: e.Path, Message: e.Key, Params: e.Params}
 	case e.Path == "" && e.Problem == notAnObject:
 		return web.OAuthError(status, "unknown_error", "Cannot parse the JSON")
+	case e.Path != "" && strings.HasPrefix(e.Problem, "must be "): // of another type
+		return web.OAuthError(status, "unknown_error", "Cannot parse the JSON: "+e.Error())
 	case e.Problem == "role has no name":
 		return web.AdminError(status, e.Problem)
 	case startsUpper(e.Problem):

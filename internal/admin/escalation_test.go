@@ -41,7 +41,7 @@ func TestGive_NotByWayOfCompositesOrGroups(t *testing.T) {
 	power := []any{a.role("realm-admin", management)}
 
 	a.post("/roles/vet/composites", power, maker).is(403, forbidden)
-	a.post("/roles", map[string]any{"name": "sly", "composites": map[string]any{"client": map[string]any{"realm-management": []string{"realm-admin"}}}}, maker).is(403, forbidden)
+	a.post("/roles", map[string]any{"name": "sly", "composite": true, "composites": map[string]any{"client": map[string]any{"realm-management": []string{"realm-admin"}}}}, maker).is(403, forbidden)
 	a.post("/roles/vet/composites", power).want(204)
 	a.post("/users/"+anna+"/role-mappings/realm", []any{a.role("vet")}, people).is(403, forbidden)
 

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -11,17 +12,21 @@ import (
 
 // groupQuery is what a list of groups is narrowed by.
 type groupQuery struct {
-	search string // part of the name, or all of it when exact
+	search string // part of the name, where * stands for anything; all of it when exact
 	exact  bool
 	attrs  map[string]string
+	any    bool // nothing was asked for
 }
 
+// groupQuery reads the query; attributes count where no search is, as in
+// Keycloak.
 func (c *call) groupQuery() groupQuery {
-	return groupQuery{c.query("search"), c.isSet("exact", false), attributeQuery(c.query("q"))}
+	q := groupQuery{search: c.query("search"), exact: c.isSet("exact", false), any: c.query("search") == "" && c.query("q") == ""}
+	if q.search == "" {
+		q.attrs = attributeQuery(c.query("q"))
+	}
+	return q
 }
-
-// any tells whether every group matches.
-func (q groupQuery) any() bool { return q.search == "" && len(q.attrs) == 0 }
 
 func (q groupQuery) matches(g *model.Group) bool {
 	for k, v := range q.attrs {
@@ -32,7 +37,15 @@ func (q groupQuery) matches(g *model.Group) bool {
 	if q.exact {
 		return q.search == "" || g.Name == q.search
 	}
-	return strings.Contains(strings.ToLower(g.Name), strings.ToLower(q.search))
+	name := strings.ToLower(g.Name)
+	for part := range strings.SplitSeq(strings.ToLower(q.search), "*") {
+		i := strings.Index(name, part)
+		if i < 0 {
+			return false
+		}
+		name = name[i+len(part):]
+	}
+	return true
 }
 
 // listGroups lists the top level. A query finds groups at any level and shows
@@ -46,18 +59,28 @@ func (c *call) listGroups() error {
 	if c.may(viewUsers) {
 		out = c.groupTree(p)
 	}
-	if !c.isSet("subGroupsCount", true) {
-		for i := range out {
-			out[i] = slices.DeleteFunc(out[i], func(m keycloak.Member) bool { return m.Name == "subGroupCount" })
+	return c.answer(c.counted(out))
+}
+
+// counted leaves the number of subgroups out of groups, and of those below
+// them, where it is not asked for.
+func (c *call) counted(groups []keycloak.Object) []keycloak.Object {
+	if c.isSet("subGroupsCount", true) {
+		return groups
+	}
+	for i, g := range groups {
+		groups[i] = slices.DeleteFunc(g, func(m keycloak.Member) bool { return m.Name == "subGroupCount" })
+		if sub, ok := g.Get("subGroups").([]keycloak.Object); ok {
+			c.counted(sub)
 		}
 	}
-	return c.answer(out)
+	return groups
 }
 
 func (c *call) groupTree(p page) []keycloak.Object {
 	q, brief := c.groupQuery(), c.isSet("briefRepresentation", true)
 	plain := func(g *model.Group) keycloak.Object { return c.groupObject(g, brief, nil) }
-	if q.any() {
+	if q.any {
 		return each(cut(c.snap.SubGroups(""), p), plain)
 	}
 	found := map[string]bool{}
@@ -67,8 +90,14 @@ func (c *call) groupTree(p page) []keycloak.Object {
 			flat = append(flat, g)
 		}
 	}
+	// A page is one of the groups found: their ancestors come with them.
+	slices.SortStableFunc(flat, func(a, b *model.Group) int {
+		one, other := c.snap.GroupPath(a), c.snap.GroupPath(b)
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Count(one, "/")-strings.Count(other, "/"), strings.Compare(one, other))
+	})
+	flat = cut(flat, p)
 	if !c.isSet("populateHierarchy", true) {
-		return each(cut(flat, p), plain)
+		return each(flat, plain)
 	}
 	var tops []*model.Group
 	for _, g := range flat {
@@ -82,7 +111,7 @@ func (c *call) groupTree(p page) []keycloak.Object {
 		}
 	}
 	slices.SortFunc(tops, func(a, b *model.Group) int { return strings.Compare(a.Name, b.Name) })
-	return each(cut(tops, p), func(g *model.Group) keycloak.Object { return c.branch(g, found, brief) })
+	return each(tops, func(g *model.Group) keycloak.Object { return c.branch(g, found, brief) })
 }
 
 // branch shows a group with those below it that are in found.
@@ -96,9 +125,11 @@ func (c *call) branch(g *model.Group, found map[string]bool, brief bool) keycloa
 	return c.groupObject(g, brief, sub)
 }
 
+// countGroups counts by part of the name alone, as Keycloak; without a search
+// it may count the top level.
 func (c *call) countGroups() error {
-	q, groups := c.groupQuery(), c.snap.Groups
-	if c.isSet("top", false) {
+	q, groups := groupQuery{search: c.query("search")}, c.snap.Groups
+	if c.isSet("top", false) && q.search == "" {
 		groups = c.snap.SubGroups("")
 	}
 	n := int64(0)
@@ -123,8 +154,9 @@ func (c *call) listChildren() error {
 		return err
 	}
 	q, brief := c.groupQuery(), c.isSet("briefRepresentation", false)
+	q.attrs = nil
 	children := slices.DeleteFunc(c.snap.SubGroups(g.ID), func(s *model.Group) bool { return !q.matches(s) })
-	return c.answer(each(cut(children, p), func(s *model.Group) keycloak.Object { return c.groupObject(s, brief, nil) }))
+	return c.answer(c.counted(each(cut(children, p), func(s *model.Group) keycloak.Object { return c.groupObject(s, brief, nil) })))
 }
 
 func (c *call) listMembers() error {

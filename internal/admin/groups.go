@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/keycloak"
 	"github.com/latchkey-id/latchkey/internal/model"
@@ -12,7 +13,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/web"
 )
 
-var groupRoutes = []route{
+var groupRoutes = slices.Concat([]route{
 	{"GET", "/{realm}/groups", queryGroups, (*call).listGroups},
 	{"POST", "/{realm}/groups", manageUsers, (*call).postGroup},
 	{"GET", "/{realm}/groups/count", queryGroups, (*call).countGroups},
@@ -39,7 +40,10 @@ var groupRoutes = []route{
 	{"GET", "/{realm}/groups/{id}/role-mappings/clients/{client}/composite", viewUsers, ofGroup((*call).effectiveClientRoles)},
 	{"POST", "/{realm}/groups/{id}/role-mappings/clients/{client}", manageUsers, ofGroup((*call).addClientMappings)},
 	{"DELETE", "/{realm}/groups/{id}/role-mappings/clients/{client}", manageUsers, ofGroup((*call).removeClientMappings)},
-}
+}, permissionRoutes("/{realm}/groups/{id}/management/permissions", viewUsers, manageUsers, func(c *call) error {
+	_, err := c.group()
+	return err
+}))
 
 // group finds the group of the path.
 //
@@ -104,7 +108,13 @@ func (c *call) makeGroup(parent *model.Group) error {
 		return err
 	}
 	var id string
-	if json.Unmarshal(ref.ID, &id) == nil && c.snap.GroupByID(id) != nil {
+	if json.Unmarshal(ref.ID, &id) == nil && id != "" {
+		switch {
+		case c.snap.GroupByID(id) == nil:
+			return errNoChildGroup
+		case strings.TrimSpace(nameOf(doc)) == "":
+			return web.ErrorMessage(http.StatusBadRequest, "Group name is missing")
+		}
 		return c.moveGroup(id, parentID, deed{op: opUpdate, on: onGroup, path: path, body: doc})
 	}
 	id = newID()

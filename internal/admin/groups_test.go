@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -66,6 +67,45 @@ func TestGroups_CreateMoveUpdateDelete(t *testing.T) {
 	}
 	a.get("/default-groups").is(200, `[]`)
 	a.put("/default-groups/"+crew, nil).is(404, `{"error":"Group not found"}`)
+}
+
+// Keycloak 26.7.2.
+func TestGroups_QueriesAndPages(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	crew, night := a.groupID("crew"), a.groupID("crew/night")
+	a.post("/groups", map[string]any{"name": "Night"}).want(201)
+	a.put("/groups/"+night, map[string]any{"name": "night", "attributes": map[string]any{"shift": []string{"late"}}}).want(204)
+	a.post("/groups/"+crew+"/children", map[string]any{"name": "early"}).want(201)
+	for query, want := range map[string]string{
+		"":                                      "/Night /crew",
+		"?search=nig*t&populateHierarchy=false": "/Night /crew/night",
+		"?search=NIGHT&populateHierarchy=false&first=1&max=1": "/crew/night",
+		"?search=night&first=1&max=1":                         "/crew",
+		"?search=night&exact=true&populateHierarchy=false":    "/crew/night",
+		"?search=crew&q=shift:late":                           "/crew",
+		"?q=shift:late&populateHierarchy=false":               "/crew/night",
+		"?q=junk&populateHierarchy=false&search=":             "/Night /crew /crew/early /crew/night",
+		"/" + crew + "/children?q=shift:late":                 "/crew/early /crew/night",
+		"/" + crew + "/children?search=igh":                   "/crew/night",
+	} {
+		if got := strings.Join(a.get("/groups"+query).all("path"), " "); got != want {
+			t.Errorf("GET /groups%s = %q, want %q", query, got, want)
+		}
+	}
+	for query, want := range map[string]string{"": "4", "?top=true": "2", "?search=night&top=true": "2", "?search=nigh&exact=true": "2", "?q=shift:late": "4"} {
+		a.get("/groups/count"+query).is(200, `{"count":`+want+`}`)
+	}
+	for _, path := range []string{"/groups?search=night&subGroupsCount=false", "/groups/" + crew + "/children?subGroupsCount=false"} {
+		if body := a.get(path).want(200).Body; strings.Contains(body, "subGroupCount") {
+			t.Errorf("GET %s counts subgroups: %s", path, body)
+		}
+	}
+	a.post("/groups", map[string]any{"name": " "}).is(400, `{"errorMessage":"Group name is missing"}`)
+	a.post("/groups", map[string]any{"id": unknown, "name": "x"}).is(404, `{"error":"Could not find child by id"}`)
+	a.post("/groups/"+crew+"/children", map[string]any{"id": unknown, "name": "x"}).is(404, `{"error":"Could not find child by id"}`)
+	a.post("/groups/"+crew+"/children", map[string]any{"id": night}).is(400, `{"errorMessage":"Group name is missing"}`)
+	a.put("/groups/"+night, map[string]any{"id": crew, "name": "x"}).is(400, `{"errorMessage":"Invalid group id"}`)
 }
 
 func TestGroups_RolesReachMembersAtOnce(t *testing.T) {

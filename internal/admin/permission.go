@@ -28,6 +28,7 @@ var (
 	queryUsers  = need{{"view-users", "manage-users", "query-users"}}
 	viewUsers   = need{{"view-users", "manage-users"}}
 	manageUsers = need{{"manage-users"}}
+	impersonate = need{{"impersonation"}}
 	queryGroups = need{{"view-users", "manage-users", "query-groups"}}
 
 	queryClients  = need{{"view-clients", "manage-clients", "query-clients"}}
@@ -38,6 +39,7 @@ var (
 	viewRoleGroups       = both(viewRealm, queryGroups)
 	viewClientRoleUsers  = both(viewClients, queryUsers)
 	viewClientRoleGroups = both(viewClients, queryGroups)
+	viewClientsAndUsers  = both(viewClients, viewUsers)
 	mapRealmRoles        = both(manageClients, manageRealm)
 	viewAnyRole          = need{{"view-realm", "manage-realm", "view-clients", "manage-clients"}}
 	manageAnyRole        = need{{"manage-realm", "manage-clients"}}

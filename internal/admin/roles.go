@@ -32,13 +32,14 @@ var roleRoutes = slices.Concat(
 		{"GET", "/{realm}/roles-by-id/{role}/composites/realm", viewAnyRole, byID(false, (*call).realmComposites)},
 		{"GET", "/{realm}/roles-by-id/{role}/composites/clients/{client}", viewAnyRole, byID(false, (*call).clientComposites)},
 	},
+	permissionRoutes("/{realm}/roles-by-id/{role}/management/permissions", viewAnyRole, manageAnyRole, byID(false, func(*call, named) error { return nil })),
 )
 
 type roleNeeds struct{ list, view, manage, users, groups need }
 
 func rolesByName(base string, n roleNeeds) []route {
 	one := base + "/{role}"
-	return []route{
+	return append(permissionRoutes(one+"/management/permissions", n.view, n.manage, byName(false, func(*call, named) error { return nil })), []route{
 		{"GET", base, n.list, (*call).listRoles},
 		{"POST", base, n.manage, (*call).postRole},
 		{"GET", one, n.view, byName(false, (*call).getRole)},
@@ -51,7 +52,7 @@ func rolesByName(base string, n roleNeeds) []route {
 		{"GET", one + "/composites/clients/{client}", n.view, byName(false, (*call).clientComposites)},
 		{"GET", one + "/users", n.users, byName(false, (*call).roleUsers)},
 		{"GET", one + "/groups", n.groups, byName(false, (*call).roleGroups)},
-	}
+	}...)
 }
 
 // named is a role as a path found it; path and on are those of its admin
@@ -135,7 +136,7 @@ func byID(write bool, h func(c *call, r named) error) func(c *call) error {
 }
 
 // listRoles lists the realm's or a client's roles by name; search is part of
-// the name.
+// name or description. max=0 is no limit here, as in Keycloak.
 func (c *call) listRoles() error {
 	owner, err := c.owner()
 	if err != nil {
@@ -145,9 +146,12 @@ func (c *call) listRoles() error {
 	if err != nil {
 		return err
 	}
+	if p.max == 0 {
+		p.max = noLimit
+	}
 	search := strings.ToLower(c.query("search"))
 	found := c.roleObjects(c.isSet("briefRepresentation", true), func(r *model.Role) bool {
-		return r.ClientID == ownerID(owner) && strings.Contains(strings.ToLower(r.Name), search)
+		return r.ClientID == ownerID(owner) && (strings.Contains(strings.ToLower(r.Name), search) || strings.Contains(strings.ToLower(r.Description), search))
 	})
 	return c.answer(each(cut(found, p), func(o keycloak.Object) keycloak.Object { return o }))
 }

@@ -75,9 +75,28 @@ func TestRoles_Composites(t *testing.T) {
 	if got := names("/roles/vet/composites"); got != "offline_access" {
 		t.Errorf("after removal: %q", got)
 	}
-	made := a.post("/clients/"+app+"/roles", map[string]any{"name": "both", "composites": map[string]any{"realm": []string{"vet"}, "client": map[string]any{"app": []string{"reader"}}}}).made()
+	made := a.post("/clients/"+app+"/roles", map[string]any{
+		"name": "both", "composite": true, "composites": map[string]any{"realm": []string{"vet"}, "client": map[string]any{"app": []string{"reader"}, "nope": []string{"x"}}},
+	}).made()
 	if got := names("/clients/" + app + "/roles/" + made + "/composites"); got != "reader vet" {
 		t.Errorf("composites in the body: %q", got)
+	}
+	a.post("/roles", map[string]any{"name": "plain", "composites": map[string]any{"realm": []string{"vet"}}}).want(201)
+	if got := names("/roles/plain/composites"); got != "" {
+		t.Errorf("composites of a role that is not to be composite: %q", got)
+	}
+	a.post("/roles", map[string]any{"name": "x", "composite": true, "composites": map[string]any{"realm": []string{"nope"}}}).is(404, `{"errorMessage":"Realm Role with name nope does not exist"}`)
+	a.post("/roles", map[string]any{"name": "x", "composite": true, "composites": map[string]any{"client": map[string]any{"app": []string{"nope"}}}}).is(404, `{"errorMessage":"Client Role with name nope does not exist"}`)
+}
+
+func TestRoles_ListSearchesDescriptions(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	a.post("/roles", map[string]any{"name": "cook", "description": "Makes SOUP"}).want(201)
+	for query, want := range map[string]string{"?search=soup": "cook", "?search=COO": "cook", "?search=vet&max=0": "vet", "?search=nope": "", "?first=1&max=1": "default-roles-r"} {
+		if got := strings.Join(a.get("/roles"+query).all("name"), " "); got != want {
+			t.Errorf("GET /roles%s = %q, want %q", query, got, want)
+		}
 	}
 }
 

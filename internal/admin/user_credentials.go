@@ -2,9 +2,7 @@ package admin
 
 import (
 	"errors"
-	"slices"
 
-	"github.com/latchkey-id/latchkey/internal/credential"
 	"github.com/latchkey-id/latchkey/internal/keycloak"
 	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/realm"
@@ -18,7 +16,10 @@ func (c *call) resetPassword() error {
 		return err
 	}
 	doc, err := c.body()
-	if err != nil {
+	switch {
+	case c.r.Body == nil || c.r.ContentLength == 0:
+		return errNoPassword
+	case err != nil:
 		return err
 	}
 	in, err := keycloak.ParseCredential(doc, newID)
@@ -53,40 +54,20 @@ func (c *call) listCredentials() error {
 	return c.answer(each(creds, func(cr model.Credential) keycloak.Object { return keycloak.CredentialRepresentation(&cr) }))
 }
 
-// isPassword holds for the password and for those remembered so that they do
-// not come again.
-func isPassword(cr model.Credential) bool {
-	return cr.Type == credential.TypePassword || cr.Type == credential.TypeHistory
-}
-
-// deleteCredential removes a password. Credentials of other kinds come from
-// imports only, and stay.
+// deleteCredential removes a credential of any type.
 func (c *call) deleteCredential() error {
-	u, err := c.user()
+	o, err := c.ownedCredential()
 	if err != nil {
 		return err
 	}
-	creds, err := c.api.Store.Credentials(c.ctx, u.ID)
-	if err != nil {
+	own := o.creds[o.at]
+	details := map[string]string{"credential_type": own.Type, "credential_id": own.ID}
+	if own.Label != "" {
+		details["credential_user_label"] = own.Label
+	}
+	rec := c.record(deed{op: opAction, on: onUser, path: userPath(o.ID, "/credentials/"+own.ID), details: details})
+	return c.writeOwned(then(func(tx *store.Tx) error {
+		_, err := tx.DeleteCredential(o.ID, own.ID) // deleted meanwhile: as asked
 		return err
-	}
-	id := c.r.PathValue("credential")
-	i := slices.IndexFunc(creds, func(cr model.Credential) bool { return cr.ID == id })
-	if i < 0 {
-		return errNoCredential
-	}
-	if !isPassword(creds[i]) {
-		return errOtherCredential
-	}
-	rec := c.record(deed{
-		op: opAction, on: onUser, path: userPath(u.ID, "/credentials/"+id),
-		details: map[string]string{"credential_type": creds[i].Type, "credential_id": id},
-	})
-	rest := slices.DeleteFunc(creds, func(cr model.Credential) bool { return cr.ID == id || !isPassword(cr) })
-	err = c.changeUser(then(func(tx *store.Tx) error { return tx.SetCredentials(u.ID, rest) }, rec),
-		func(*model.Config, *model.User) error { return nil })
-	if err != nil {
-		return err
-	}
-	return c.noContent()
+	}, rec))
 }

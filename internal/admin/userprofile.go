@@ -15,7 +15,6 @@ var profileRoutes = []route{
 	{"PUT", "/{realm}/users/profile", manageRealm, (*call).putProfile},
 	{"GET", "/{realm}/users/profile/metadata", viewProfile, (*call).profileMetadata},
 	{"GET", "/{realm}/users/{id}/unmanagedAttributes", viewUsers, (*call).unmanagedAttributes},
-	{"GET", "/{realm}/users/{id}/configured-user-storage-credential-types", viewUsers, (*call).storageCredentials},
 }
 
 func (c *call) getProfile() error { return c.answer(c.userProfile()) }
@@ -71,14 +70,6 @@ func (c *call) unmanagedAttributes() error {
 		return err
 	}
 	return c.answer(c.userProfile().UnmanagedAttributes(u))
-}
-
-// storageCredentials: no user is stored anywhere else.
-func (c *call) storageCredentials() error {
-	if _, err := c.user(); err != nil {
-		return err
-	}
-	return c.answer([]string{})
 }
 
 // memberOf is a member of a JSON object.

@@ -10,7 +10,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-var userRoutes = []route{
+var userRoutes = slices.Concat([]route{
 	{"GET", "/{realm}/users", queryUsers, (*call).listUsers},
 	{"POST", "/{realm}/users", manageUsers, (*call).postUser},
 	{"GET", "/{realm}/users/count", queryUsers, (*call).countUsers},
@@ -21,6 +21,20 @@ var userRoutes = []route{
 	{"PUT", "/{realm}/users/{id}/reset-password", manageUsers, (*call).resetPassword},
 	{"GET", "/{realm}/users/{id}/credentials", viewUsers, (*call).listCredentials},
 	{"DELETE", "/{realm}/users/{id}/credentials/{credential}", manageUsers, (*call).deleteCredential},
+
+	{"PUT", "/{realm}/users/{id}/credentials/{credential}/userLabel", manageUsers, (*call).labelCredential},
+	{"POST", "/{realm}/users/{id}/credentials/{credential}/moveToFirst", manageUsers, (*call).credentialFirst},
+	{"POST", "/{realm}/users/{id}/credentials/{credential}/moveAfter/{previous}", manageUsers, (*call).credentialAfter},
+	{"PUT", "/{realm}/users/{id}/disable-credential-types", manageUsers, (*call).disableCredentialTypes},
+	{"GET", "/{realm}/users/{id}/configured-user-storage-credential-types", viewUsers, (*call).storageCredentialTypes},
+
+	{"PUT", "/{realm}/users/{id}/execute-actions-email", manageUsers, (*call).executeActionsEmail},
+	{"PUT", "/{realm}/users/{id}/reset-password-email", manageUsers, (*call).resetPasswordEmail},
+	{"PUT", "/{realm}/users/{id}/send-verify-email", manageUsers, (*call).sendVerifyEmail},
+	{"POST", "/{realm}/users/{id}/impersonation", impersonate, (*call).impersonate},
+	{"GET", "/{realm}/users/{id}/federated-identity", viewUsers, (*call).listLinks},
+	{"POST", "/{realm}/users/{id}/federated-identity/{provider}", manageUsers, (*call).postLink},
+	{"DELETE", "/{realm}/users/{id}/federated-identity/{provider}", manageUsers, (*call).deleteLink},
 
 	{"GET", "/{realm}/users/{id}/sessions", viewUsers, (*call).userSessions},
 	{"GET", "/{realm}/users/{id}/offline-sessions", viewUsers, (*call).userOfflineSessions},
@@ -45,7 +59,7 @@ var userRoutes = []route{
 	{"GET", "/{realm}/users/{id}/role-mappings/clients/{client}/composite", viewUsers, ofUser((*call).effectiveClientRoles)},
 	{"POST", "/{realm}/users/{id}/role-mappings/clients/{client}", manageUsers, ofUser((*call).addClientMappings)},
 	{"DELETE", "/{realm}/users/{id}/role-mappings/clients/{client}", manageUsers, ofUser((*call).removeClientMappings)},
-}
+}, permissionRoutes("/{realm}/users-management-permissions", viewUsers, manageUsers, func(*call) error { return nil }))
 
 // user reads the user of the path.
 //

@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -203,4 +204,50 @@ func TestMembership(t *testing.T) {
 		a.del("/users/"+anna+"/groups/"+crew, nil).is(204, "")
 	}
 	a.get("/groups/"+crew+"/members").is(200, `[]`)
+}
+
+// Keycloak 26.7.2: what is asked for by a member shows service accounts, a
+// search leaves members and q aside, and keys of q may name members.
+func TestUsers_MembersDatesAndSearch(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	a.post("/users", map[string]any{"username": "old", "createdTimestamp": 1000}).want(201)
+	a.post("/users", map[string]any{"username": "noon", "createdTimestamp": 1577880000000}).want(201) // 2020-01-01T12:00Z
+	for query, want := range map[string]string{
+		"?enabled=true":                                        "anna bob service-account-app",
+		"?username=service":                                    "service-account-app",
+		"?search=service":                                      "",
+		"?username=&firstName=":                                "anna bob noon old",
+		"?exact=junk":                                          "anna bob noon old service-account-app",
+		"?q=team:red":                                          "anna",
+		"?q=username:ann":                                      "anna",
+		"?q=email:x.org":                                       "anna",
+		"?q=firstName:Anna%20lastName:smi":                     "anna",
+		"?q=enabled:false":                                     "noon old",
+		"?q=emailVerified:true":                                "",
+		"?search=anna&username=bob":                            "anna",
+		"?search=anna&q=team:none":                             "anna",
+		"?search=anna&enabled=false":                           "",
+		"?createdBefore=1000":                                  "old",
+		"?createdBefore=999":                                   "",
+		"?createdAfter=1000&createdBefore=1577880000000":       "noon old",
+		"?createdBefore=2020-01-01":                            "noon old",
+		"?createdAfter=2020-01-01&createdBefore=2020-01-01":    "noon",
+		"?createdAfter=2020-01-02&createdBefore=2020-02-01":    "",
+		"?search=n&createdAfter=1001&createdBefore=2020-01-01": "noon",
+		"?createdAfter=":                                       "anna bob noon old",
+	} {
+		if got := strings.Join(a.get("/users"+query).all("username"), " "); got != want {
+			t.Errorf("GET /users%s = %q, want %q", query, got, want)
+		}
+		a.get("/users/count"+query).is(200, strconv.Itoa(len(strings.Fields(want))))
+	}
+	for _, q := range []string{"x", "-1", "2020-1-1", "2020-02-31", "2020-01-01T00:00:00Z", "1e5", "99999999999999999999"} {
+		for _, name := range []string{"createdAfter", "createdBefore"} {
+			want := `{"error":"Invalid value for '` + name + `', expected format is yyyy-MM-dd or an Epoch timestamp"}`
+			a.get("/users?"+name+"="+q).is(400, want)
+			a.get("/users/count?"+name+"="+q).is(400, want)
+		}
+	}
+	a.get("/users/count?idpAlias=x").is(200, "0")
 }

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -108,4 +109,30 @@ func each[T, R any](list []T, f func(T) R) []R {
 		out = append(out, f(x))
 	}
 	return out
+}
+
+// optionalList reads a body that is a list of texts; no body is no list.
+// Numbers and booleans count as text, as in Keycloak.
+func (c *call) optionalList() ([]string, error) {
+	if c.r.Body == nil || c.r.ContentLength == 0 {
+		return nil, nil
+	}
+	doc, err := c.body()
+	if err != nil {
+		return nil, err
+	}
+	var list []any
+	if err := unmarshal(doc, &list); err != nil {
+		return nil, err
+	}
+	out := []string{}
+	for _, v := range list {
+		switch v.(type) {
+		case string, bool, float64:
+			out = append(out, fmt.Sprint(v))
+		default:
+			return nil, errBadJSON
+		}
+	}
+	return out, nil
 }

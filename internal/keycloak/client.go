@@ -170,7 +170,7 @@ func readClient(f *fields, c *model.Client, newID func() string) {
 	}
 	f.str("protocol", &c.Protocol)
 	if c.Protocol != protocolOIDC && c.Protocol != protocolSAML && c.Protocol != "docker-v2" && c.Protocol != "oid4vc" && c.Protocol != "" {
-		f.failf(f.at("protocol"), "unknown protocol %q", c.Protocol)
+		f.failf(f.at("protocol"), "Invalid protocol: %s", c.Protocol)
 	}
 	if set, removed, ok := f.strings("attributes"); ok {
 		c.Attributes = maps.Clone(table(c.Attributes))

@@ -42,7 +42,10 @@ func NewClient(cfg *model.Config, doc []byte, newID func() string) (*model.Clien
 		setServiceScope(c, cfg.Scope(serviceAccountScope))
 	}
 	checkSessionLimits(f, cfg.Realm, c)
-	if f.err == nil && (cfg.Client(c.ClientID) != nil || cfg.ClientByID(c.ID) != nil) {
+	if f.err == nil && cfg.ClientByID(c.ID) != nil && cfg.Client(c.ClientID) == nil {
+		return nil, &DocumentError{Path: "id", Problem: "id " + c.ID + " already exists", Conflict: true}
+	}
+	if f.err == nil && cfg.Client(c.ClientID) != nil {
 		return nil, &DocumentError{Path: "clientId", Problem: "client " + c.ClientID + " already exists", Conflict: true}
 	}
 	return c, f.fault()
@@ -64,8 +67,8 @@ func UpdateClient(cfg *model.Config, old *model.Client, doc []byte, newID func()
 		f.checkClientID(c.ClientID)
 	}
 	f.drop("id", "clientId", "defaultClientScopes", "optionalClientScopes", "defaultRoles")
-	if c.WebOrigins == nil {
-		c.WebOrigins = []string{} // only a new client takes origins from redirect URIs
+	if c.WebOrigins == nil && (!f.has("redirectUris") || f.has("webOrigins")) {
+		c.WebOrigins = []string{} // else they are taken from the redirect URIs
 	}
 	readClient(f, &c, newID)
 	if len(c.WebOrigins) == 0 {

@@ -16,6 +16,8 @@ type DocumentError struct {
 	Problem string // lower case, e.g. "must be a string"
 	// Conflict is set when a name is taken (409 on the wire).
 	Conflict bool
+	// Missing is set when something named is not there (404 on the wire).
+	Missing bool
 	// Key and Params are Keycloak's message key and its parameters, where admin
 	// REST answers with one (user profile faults); "" and nil otherwise.
 	Key    string

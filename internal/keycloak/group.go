@@ -1,6 +1,8 @@
 package keycloak
 
 import (
+	"strings"
+
 	"github.com/latchkey-id/latchkey/internal/model"
 )
 
@@ -84,7 +86,11 @@ func NewGroup(cfg *model.Config, parentID string, doc []byte, newID func() strin
 func UpdateGroup(cfg *model.Config, old *model.Group, doc []byte) (*model.Group, error) {
 	f := body(doc)
 	g := *old
-	f.drop("id", "realmRoles", "clientRoles", "subGroups")
+	id := g.ID
+	if f.str("id", &id); id != g.ID {
+		f.failf(f.at("id"), "Invalid group id")
+	}
+	f.drop("realmRoles", "clientRoles", "subGroups")
 	g.Name, g.Description = "", ""
 	f.str("name", &g.Name)
 	f.checkGroupName(g.Name)
@@ -99,7 +105,7 @@ func UpdateGroup(cfg *model.Config, old *model.Group, doc []byte) (*model.Group,
 }
 
 func (f *fields) checkGroupName(name string) {
-	if name == "" {
+	if strings.TrimSpace(name) == "" {
 		f.failf(f.at("name"), "Group name is missing")
 	}
 	f.checkName(f.at("name"), name)

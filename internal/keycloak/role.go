@@ -138,7 +138,11 @@ func NewRole(cfg *model.Config, ownerID string, doc []byte, newID func() string)
 	f.drop("id")
 	f.str("name", &r.Name)
 	f.checkRoleName(r.Name)
-	r.Composites = readComposites(f, inConfig(cfg))
+	composite := false
+	if f.boolean("composite", &composite); composite { // else Keycloak passes over them
+		r.Composites = f.newComposites(cfg)
+	}
+	f.drop("composites")
 	readRole(f, r)
 	if f.err == nil && cfg.Role(ownerID, r.Name) != nil {
 		return nil, roleTaken(r.Name)
@@ -180,6 +184,39 @@ func (f *fields) checkRoleName(name string) {
 
 func roleTaken(name string) *DocumentError {
 	return &DocumentError{Path: "name", Problem: "Role with name " + name + " already exists", Conflict: true}
+}
+
+// newComposites are the composites of a new role. A client that is not there is
+// passed over, a role that is not there is an error: as in Keycloak.
+func (f *fields) newComposites(cfg *model.Config) (ids []string) {
+	raw, ok := f.take("composites")
+	if !ok {
+		return nil
+	}
+	sub := f.object(raw, f.at("composites"))
+	find := func(ownerID, kind, name string) {
+		if r := cfg.Role(ownerID, name); r != nil {
+			ids = append(ids, r.ID)
+		} else if f.err == nil {
+			f.err = &DocumentError{Path: sub.path, Problem: kind + " Role with name " + name + " does not exist", Missing: true}
+		}
+	}
+	names, _ := sub.strs("realm")
+	for _, name := range names {
+		find("", "Realm", name)
+	}
+	owners, _ := sub.members("client")
+	for _, owner := range owners {
+		list, _ := sub.elements(owner)
+		for _, it := range list {
+			name, ok := sub.scalar(it, false)
+			if c := cfg.Client(owner.key); ok && c != nil {
+				find(c.ID, "Client", name)
+			}
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 // readComposites resolves member composites.

@@ -150,8 +150,11 @@ func setAttributes(u *model.User, set map[string][]string) {
 	}
 }
 
+// KnownAction tells whether a required action has that alias.
+func KnownAction(alias string) bool { return slices.Contains(requiredActions, alias) }
+
 func known(actions []string) []string {
-	out := slices.DeleteFunc(slices.Clone(actions), func(a string) bool { return !slices.Contains(requiredActions, a) })
+	out := slices.DeleteFunc(slices.Clone(actions), func(a string) bool { return !KnownAction(a) })
 	if len(out) == 0 {
 		return nil
 	}

@@ -175,7 +175,7 @@ func TestNewClient(t *testing.T) {
 		conflict   bool
 	}{
 		{`{"clientId":"taken"}`, "clientId: client taken already exists", true},
-		{`{"clientId":"b","id":"taken-id"}`, "clientId: client b already exists", true},
+		{`{"clientId":"b","id":"taken-id"}`, "id: id taken-id already exists", true},
 		{`{"clientId":""}`, "clientId: Client ID cannot be blank", false},
 		{`{"clientId":"b","redirectUris":["http://x#y"]}`, "redirectUris[0]: A redirect URI must not contain an URL fragment", false},
 		{`{"clientId":"b","rootUrl":"javascript:x"}`, "rootUrl: Root URL uses an illegal scheme", false},

@@ -27,6 +27,23 @@ func (c *Client) Flag(attribute string, def bool) bool {
 // UseRefreshTokens is client attribute use.refresh.tokens, true by default.
 func (c *Client) UseRefreshTokens() bool { return c.Flag("use.refresh.tokens", true) }
 
+// ExchangesTokens tells whether the client may exchange tokens (RFC 8693).
+func (c *Client) ExchangesTokens() bool { return c.Flag("standard.token.exchange.enabled", false) }
+
+// ExchangesForRefresh tells whether a token exchange may end in a refresh token
+// of the subject's session. The attribute's other value is NO.
+func (c *Client) ExchangesForRefresh() bool {
+	return c.Attributes["standard.token.exchange.enableRefreshRequestedTokenType"] == "SAME_SESSION" && c.UseRefreshTokens()
+}
+
+// OfflineAudiences are the clientIds the client may prepare offline tokens for
+// by token exchange, nil for none. The attribute lists them with ## between, as
+// Keycloak's lists, or with commas or spaces.
+func (c *Client) OfflineAudiences() []string {
+	list := strings.ReplaceAll(c.Attributes["standard.token.exchange.offline.audiences"], "##", " ")
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
 // Lightweight tells whether access tokens leave out all claims that are not
 // flagged for lightweight tokens.
 func (c *Client) Lightweight() bool {

@@ -18,7 +18,7 @@ type activeToken struct {
 	client      *model.Client // it was issued to
 	user        *model.User
 	session     *model.ClientSession // nil for a transient one
-	offline     bool
+	offline     bool                 // its client has an offline session
 	lightweight bool
 }
 
@@ -103,6 +103,10 @@ func (q *request) attach(t *activeToken, ac *token.AccessClaims) error {
 //
 // Errors: store.ErrNotFound, model.ErrSessionGone.
 func (q *request) sessionOf(c *model.Client, ac *token.AccessClaims) (row *model.SessionRow, offline, revoked bool, err error) {
+	if jti, _, err := token.ParseJTI(ac.JTI); err == nil && jti.WithoutPart() && strings.EqualFold(ac.Typ, token.TypBearer) {
+		row, revoked, err = q.e.Sessions.AccessWithoutPart(q.ctx, q.snap.Config, c, ac.Sid, ac.Sub, ac.JTI, jti.Session == token.SessionOfflineTransient)
+		return row, false, revoked, err
+	}
 	offline = ofOfflineSession(ac)
 	row, revoked, err = q.e.Sessions.Access(q.ctx, q.snap.Config, c, ac.Sid, ac.Sub, ac.JTI, offline)
 	switch {

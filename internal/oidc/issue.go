@@ -12,7 +12,7 @@ import (
 // members; behaviour §2.6).
 type Answer struct {
 	AccessToken      string `json:"access_token"`
-	ExpiresIn        int64  `json:"expires_in"`
+	ExpiresIn        int64  `json:"expires_in,omitempty"` // 0: of a token without end
 	RefreshExpiresIn int64  `json:"refresh_expires_in"`
 	RefreshToken     string `json:"refresh_token,omitempty"`
 	TokenType        string `json:"token_type"`
@@ -20,6 +20,7 @@ type Answer struct {
 	NotBeforePolicy  int64  `json:"not-before-policy"`
 	SessionState     string `json:"session_state,omitempty"`
 	Scope            string `json:"scope"`
+	IssuedTokenType  string `json:"issued_token_type,omitempty"` // of token exchange
 }
 
 // issue is everything the tokens of one answer are minted from.
@@ -32,6 +33,9 @@ type issue struct {
 	context token.Context // of the access token's jti
 	nonce   string        // of the ID token
 	openID  bool          // an ID token is wanted
+	// audience are the clientIds a token exchange restricts the tokens to; nil:
+	// every client they may be for.
+	audience []string
 	// whole is the scope the ID token and the answer show where the access
 	// token was narrowed; nil: the same.
 	whole *model.ScopeSet
@@ -60,69 +64,102 @@ func (is *issue) at(now int64) int64 {
 	return max(now, is.session.UserStarted, is.session.Started)
 }
 
+// minting is the work on the tokens of one answer.
+type minting struct {
+	*issue
+	v        *subjectView
+	limits   model.Limits
+	issuedAt int64
+	exp      int64 // of access and ID token
+	tokenID  string
+	aud      []string // of the access token
+	sub      string   // as the mappers wrote it; "" for none
+}
+
 // mint signs the tokens: access and ID asymmetric, refresh with the realm's
 // secret. It does no I/O.
 func (q *request) mint(is *issue) (*Answer, error) {
-	r, c := q.snap.Realm, q.client
-	var limits model.Limits
-	if is.session != nil {
-		limits = model.SessionLimits(r, c, is.session)
-	}
-	v := &subjectView{
-		cfg: q.snap.Config, client: c, user: is.user, scopes: is.scopes, notes: is.notes, lightweight: c.Lightweight(),
-	}
-	at := is.at(q.now)
-	exp := model.AccessTokenExpiry(r, c, limits, at)
-	if is.lifespan > 0 {
-		exp = at + is.lifespan
-	}
-	access, audience := q.mappedFast(v, inAccess, is.roles)
-	setAudience(access.claims, audience)
-	tokenID := is.context.JTI(token.NewJTI(q.e.Rand))
-	access.claims["exp"], access.claims["iat"], access.claims["iss"], access.claims["jti"] = exp, at, q.issuer, tokenID
-	access.claims["typ"], access.claims["azp"], access.claims["scope"] = tokenType(c), c.ClientID, is.scopes.TokenScope()
-	if is.session != nil {
-		access.claims["sid"] = is.session.SessionID
-	}
+	a, _, err := q.mintFor(is)
+	return a, err
+}
+
+// mintFor is mint that also returns the audience of the access token.
+func (q *request) mintFor(is *issue) (*Answer, []string, error) {
+	m, access := q.accessPayload(is)
+	c := q.client
 	a := &Answer{
-		ExpiresIn: exp - at, TokenType: tokenType(c), Scope: is.scopes.TokenScope(),
-		NotBeforePolicy: model.LatestNotBefore(r, c, is.user),
+		ExpiresIn: m.exp - m.issuedAt, TokenType: tokenType(c), Scope: is.scopes.TokenScope(),
+		NotBeforePolicy: model.LatestNotBefore(q.snap.Realm, c, is.user),
 	}
 	var err error
-	if a.AccessToken, err = q.sign(model.AccessTokenAlg(r, c), access); err != nil {
-		return nil, err
+	if a.AccessToken, err = q.sign(model.AccessTokenAlg(q.snap.Realm, c), access); err != nil {
+		return nil, nil, err
 	}
-	q.event.detail("token_id", tokenID)
+	q.event.detail("token_id", m.tokenID)
 	q.event.detail("scope", a.Scope)
 	if is.whole != nil {
 		a.Scope = is.whole.TokenScope()
-		v.scopes, v.roles = *is.whole, nil
+		m.v.scopes, m.v.roles = *is.whole, nil
 	}
 	if is.session != nil {
 		a.SessionState = is.session.SessionID
 	}
 	if is.openID {
-		if a.IDToken, err = q.mintID(v, is, exp, a.AccessToken); err != nil {
-			return nil, err
+		if a.IDToken, err = q.mintID(m.v, is, m.exp, a.AccessToken); err != nil {
+			return nil, nil, err
 		}
 	}
 	if is.refreshJTI == "" {
-		return a, nil
+		return a, m.aud, nil
 	}
-	refreshExp := model.RefreshTokenExpiry(r, limits, is.offline, at)
-	if refreshExp > 0 {
-		a.RefreshExpiresIn = refreshExp - at
+	return a, m.aud, q.mintRefresh(&m, a)
+}
+
+// accessPayload makes the claims of the access token.
+func (q *request) accessPayload(is *issue) (minting, payload) {
+	r, c := q.snap.Realm, q.client
+	m := minting{issue: is, issuedAt: is.at(q.now), tokenID: is.context.JTI(token.NewJTI(q.e.Rand))}
+	if is.session != nil {
+		m.limits = model.SessionLimits(r, c, is.session)
 	}
-	sub, _ := access.claims["sub"].(string)
+	m.v = &subjectView{
+		cfg: q.snap.Config, client: c, user: is.user, scopes: is.scopes, notes: is.notes, lightweight: c.Lightweight(),
+	}
+	m.exp = model.AccessTokenExpiry(r, c, m.limits, m.issuedAt)
+	if is.lifespan > 0 {
+		m.exp = m.issuedAt + is.lifespan
+	}
+	var access payload
+	if is.audience == nil {
+		access, m.aud = q.mappedFast(m.v, inAccess, is.roles)
+	} else {
+		access, m.aud = q.mappedFor(m.v, is.roles, is.audience)
+	}
+	setAudience(access.claims, m.aud)
+	access.claims["exp"], access.claims["iat"], access.claims["iss"], access.claims["jti"] = m.exp, m.issuedAt, q.issuer, m.tokenID
+	access.claims["typ"], access.claims["azp"], access.claims["scope"] = tokenType(c), c.ClientID, is.scopes.TokenScope()
+	if is.session != nil {
+		access.claims["sid"] = is.session.SessionID
+	}
+	m.sub, _ = access.claims["sub"].(string)
+	return m, access
+}
+
+// mintRefresh puts the refresh token into the answer.
+func (q *request) mintRefresh(m *minting, a *Answer) (err error) {
+	exp := model.RefreshTokenExpiry(q.snap.Realm, m.limits, m.offline, m.issuedAt)
+	if exp > 0 {
+		a.RefreshExpiresIn = exp - m.issuedAt
+	}
 	rc := token.RefreshClaims{
-		Exp: refreshExp, Iat: at, JTI: is.refreshJTI, Iss: q.issuer, Aud: []string{q.issuer}, Sub: sub,
-		Typ: refreshType(is.offline), Azp: c.ClientID, Nonce: is.refreshNonce, Sid: is.session.SessionID,
-		Scope: is.refreshScope, AudX: audience, ReuseID: is.reuseID, Prov: "default",
+		Exp: exp, Iat: m.issuedAt, JTI: m.refreshJTI, Iss: q.issuer, Aud: []string{q.issuer}, Sub: m.sub,
+		Typ: refreshType(m.offline), Azp: q.client.ClientID, Nonce: m.refreshNonce, Sid: m.session.SessionID,
+		Scope: m.refreshScope, AudX: m.aud, ReuseID: m.reuseID, Prov: token.ProvDefault, ReqAud: m.audience,
 	}
 	if a.RefreshToken, err = q.snap.Keys.SignInternal(rc.AppendJSON(nil)); err != nil {
-		return nil, fmt.Errorf("sign refresh token: %w", err)
+		return fmt.Errorf("sign refresh token: %w", err)
 	}
-	return a, nil
+	return nil
 }
 
 func (q *request) mintID(v *subjectView, is *issue, exp int64, accessToken string) (string, error) {
@@ -150,11 +187,14 @@ func (q *request) mintID(v *subjectView, is *issue, exp int64, accessToken strin
 }
 
 // sign makes a JWS of the claims, making a key first when the realm has none
-// for the algorithm.
+// for the algorithm. Of an unsigned request the claims alone come back.
 func (q *request) sign(alg string, p payload) (string, error) {
 	encoded, err := p.encode()
 	if err != nil {
 		return "", fmt.Errorf("encode claims: %w", err)
+	}
+	if q.unsigned {
+		return string(encoded), nil
 	}
 	if q.snap.Keys.NeedsFallback(alg) {
 		if q.snap, err = q.e.Realms.EnsureKey(q.ctx, q.snap, alg); err != nil {
@@ -229,12 +269,7 @@ func (q *request) newIssue(u *model.User, scopes model.ScopeSet, grant string) (
 		context: contextOf(q.client, sessionCode(asked), grant),
 	}
 	if refreshes {
-		is.refreshJTI, is.refreshScope = token.NewJTI(q.e.Rand), scopes.FullScope()
-		if q.snap.Realm.RevokeRefreshToken {
-			is.reuseID = token.NewJTI(q.e.Rand)
-		}
-		q.event.detail("refresh_token_id", is.refreshJTI)
-		q.event.detail("refresh_token_type", refreshType(is.offline))
+		q.addRefresh(is)
 	}
 	return is, nil
 }
@@ -248,6 +283,16 @@ func (q *request) markOffline(notes map[string]string, asked model.ScopeSet) map
 	marked := map[string]string{model.NoteOfflineWithoutRefresh: "true"}
 	maps.Copy(marked, notes)
 	return marked
+}
+
+// addRefresh lets the tokens have a refresh token, the first of its chain.
+func (q *request) addRefresh(is *issue) {
+	is.refreshJTI, is.refreshScope = token.NewJTI(q.e.Rand), is.scopes.FullScope()
+	if q.snap.Realm.RevokeRefreshToken {
+		is.reuseID = token.NewJTI(q.e.Rand)
+	}
+	q.event.detail("refresh_token_id", is.refreshJTI)
+	q.event.detail("refresh_token_type", refreshType(is.offline))
 }
 
 // start opens the session of a fresh login and mints its tokens: what the

@@ -3,6 +3,7 @@ package oidc
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/model"
@@ -74,8 +75,8 @@ func (q *request) revokeToken(ac *token.AccessClaims) (done bool, err error) {
 		userID = row.User.ID
 	}
 	q.event.e.UserID = userID
-	q.event.detail("revoked_client", q.client.ClientID)
 	if strings.EqualFold(ac.Typ, token.TypBearer) {
+		q.event.e.Session = "" // the session goes on
 		q.event.detail("token_id", ac.JTI)
 		return true, q.e.Store.Write(q.ctx, func(tx *store.Tx) error {
 			if err := tx.RevokeToken(ac.JTI, max(ac.Exp, q.now+10)); err != nil {
@@ -87,10 +88,28 @@ func (q *request) revokeToken(ac *token.AccessClaims) (done bool, err error) {
 			return nil
 		})
 	}
+	q.event.detail("revoked_client", q.client.ClientID)
 	q.event.detail("refresh_token_id", ac.JTI)
 	q.event.detail("refresh_token_type", ac.Typ)
 	key := session.Key(q.client, ac.Sid, ac.Sub, offline)
+	also, err := q.e.Sessions.ExchangedFrom(q.ctx, key)
+	if err != nil {
+		return false, err
+	}
+	q.event.detail("token_exchange_revoked_clients", q.clientIDs(also))
 	return q.e.Sessions.EndClient(q.ctx, key, model.EndedByRevoke, q.client.ClientID, q.event.record())
+}
+
+// clientIDs are the clientIds of clients by their numbers, commas between.
+func (q *request) clientIDs(nums []int64) string {
+	var ids []string
+	for _, num := range nums {
+		if c := q.snap.ClientByNum(num); c != nil {
+			ids = append(ids, c.ClientID)
+		}
+	}
+	slices.Sort(ids)
+	return strings.Join(ids, ",")
 }
 
 // notRevoked is Keycloak's 200 for an unknown or dead token.

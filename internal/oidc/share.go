@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,6 +90,19 @@ func (q *request) mappedFast(v *subjectView, p place, userRoles map[string]bool)
 		delete(out, "aud")
 	}
 	return payload{claims: out, static: sh.static}, audience
+}
+
+// mappedFor is mappedFast for tokens that are restricted to an audience: of it,
+// and of the client roles, what belongs to others is left out.
+func (q *request) mappedFor(v *subjectView, userRoles map[string]bool, only []string) (payload, []string) {
+	v.roles = q.snap.EffectiveRoles(v.client, v.scopes, userRoles)
+	out := mapped(v, inAccess)
+	audience, _ := out["aud"].([]string)
+	delete(out, "aud")
+	if of, ok := out["resource_access"].(map[string]any); ok {
+		maps.DeleteFunc(of, func(id string, _ any) bool { return !slices.Contains(only, id) })
+	}
+	return payload{claims: out}, slices.DeleteFunc(audience, func(id string) bool { return !slices.Contains(only, id) })
 }
 
 // encode writes the payload as JSON. Members stand in no order, which JSON

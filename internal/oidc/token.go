@@ -19,6 +19,7 @@ var grants = map[string]grant{
 	"client_credentials": {"CLIENT_LOGIN", grantClientCredentials},
 	"authorization_code": {"CODE_TO_TOKEN", grantCode},
 	grantTypeDevice:      {"OAUTH2_DEVICE_CODE_TO_TOKEN", grantDevice},
+	grantTypeExchange:    {"TOKEN_EXCHANGE", grantExchange},
 }
 
 // token is the token endpoint (RFC 6749 §3.2). Checks run in Keycloak's
@@ -43,7 +44,7 @@ func (e *Endpoints) token(w http.ResponseWriter, r *http.Request) error {
 	if err := q.admitClient(w); err != nil {
 		return err
 	}
-	if duplicated {
+	if duplicated && (name != grantTypeExchange || q.form.Repeats("audience", "resource")) { // RFC 8693 §2.1: "Multiple"
 		return web.ErrDuplicated
 	}
 	answer, err := g.run(q)
@@ -63,6 +64,7 @@ func (e *Endpoints) openForm(r *http.Request) (q *request, duplicated bool, err 
 		return nil, false, err
 	}
 	duplicated, err = q.parseForm()
+	q.repeated = duplicated
 	return q, duplicated, err
 }
 

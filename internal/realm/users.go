@@ -45,6 +45,9 @@ func (s *Service) CreateUser(ctx context.Context, name string, body []byte, rec 
 	if errors.As(err, &weak) { // that the name is taken is told first
 		err = cmp.Or(s.usernameFree(ctx, snap.Realm.Num, doc.User.Username), err)
 	}
+	if err == nil {
+		err = s.loginNamesFree(ctx, snap.Config, nil, doc.User)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -70,8 +73,14 @@ func (s *Service) newUser(ctx context.Context, cfg *model.Config, doc *keycloak.
 		u.CreatedMS = s.Now().UnixMilli()
 	}
 	n := store.NewUser{User: u, Consents: doc.Consents, UniqueEmail: !cfg.Realm.DuplicateEmailsAllowed}
-	for _, in := range doc.Credentials {
+	for i, in := range doc.Credentials {
 		cred := in.Credential
+		if cred.Priority == 0 { // else their order would be lost
+			cred.Priority = 10 * (i + 1)
+		}
+		if cred.CreatedMS == 0 {
+			cred.CreatedMS = s.Now().UnixMilli()
+		}
 		if in.Value != "" {
 			if err := checkPassword(cfg, u, in.Value); err != nil {
 				return n, err
@@ -80,7 +89,7 @@ func (s *Service) newUser(ctx context.Context, cfg *model.Config, doc *keycloak.
 			if err != nil {
 				return n, err
 			}
-			made.Label = cred.Label
+			made.Label, made.Priority = cred.Label, cred.Priority
 			cred = made
 		}
 		n.Credentials = append(n.Credentials, cred)
@@ -163,6 +172,9 @@ func (s *Service) ChangeUser(ctx context.Context, name, id string, rec Record, f
 		}
 		next := cloneUser(old)
 		if err := fn(snap.Config, next); err != nil {
+			return err
+		}
+		if err := s.loginNamesFree(ctx, snap.Config, old, next); err != nil {
 			return err
 		}
 		err = s.Store.Write(ctx, func(tx *store.Tx) error {

@@ -20,9 +20,10 @@ var (
 	qCreds       = stmt("credentials", `select id, type, label, created, priority, secret_data, credential_data from credential where sk = $1 and user_id = $2 order by priority, created`)
 	qCredInsert  = stmt("insert credential", `insert into credential (sk, user_id, id, type, label, created, priority, secret_data, credential_data) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing`)
 	qCredsDelete = stmt("delete credentials of type", `delete from credential where sk = $1 and user_id = $2 and type = $3`)
-	qCredReplace = stmt("replace credential", `update credential set secret_data = $1, credential_data = $2 where sk = $3 and user_id = $4 and id = $5 and secret_data = $6`)
-	qCredLabel   = stmt("label credential", `update credential set label = $1 where sk = $2 and user_id = $3 and id = $4`)
 	qCredDelete  = stmt("delete credential", `delete from credential where sk = $1 and user_id = $2 and id = $3`)
+	qCredLabel   = stmt("label credential", `update credential set label = $1 where sk = $2 and user_id = $3 and id = $4`)
+	qCredOrder   = stmt("order credential", `update credential set priority = $1 where sk = $2 and user_id = $3 and id = $4`)
+	qCredReplace = stmt("replace credential", `update credential set secret_data = $1, credential_data = $2 where sk = $3 and user_id = $4 and id = $5 and secret_data = $6`)
 
 	qConsents      = stmt("consents", `select c.client_id, c.scopes, c.created, c.updated from consent c join users u on u.sk = c.sk and u.id = c.user_id where c.sk = $1 and c.user_id = $2 and u.realm = $3 order by c.created`)
 	qConsentInsert = stmt("insert consent", `insert into consent (sk, user_id, client, client_id, scopes, created, updated) values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing`)
@@ -75,6 +76,18 @@ func (tx *Tx) SetCredentials(userID string, creds []model.Credential) error {
 	}
 	for i := range creds {
 		if err := tx.insertCredential(sk, userID, &creds[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// OrderCredentials gives a user's credentials the priorities 10, 20, … in the
+// order of ids.
+func (tx *Tx) OrderCredentials(userID string, ids []string) error {
+	sk := model.ShardOf(userID)
+	for i, id := range ids {
+		if _, err := tx.c.on(qCredOrder).int(int64(i+1) * 10).int(sk).id(userID).id(id).exec(); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -179,6 +180,53 @@ func TestUser_Delete(t *testing.T) {
 	mustInsert(t, s, alice())
 }
 
+func TestCredentials_LabelAndDelete(t *testing.T) {
+	t.Parallel()
+	s := storetest.Open(t)
+	other := named(2, "bob", "")
+	for u, cred := range map[*model.User]string{alice(): "one", other: "two"} {
+		if err := insert(s, t, store.NewUser{User: u, Credentials: []model.Credential{password(cred, "1")}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	labels := func(userID string) (out []string) {
+		creds, err := s.Credentials(t.Context(), userID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range creds {
+			out = append(out, c.ID+" "+c.Label)
+		}
+		return out
+	}
+	label := func(id, text string) (found bool) {
+		write(t, s, func(tx *store.Tx) (err error) {
+			found, err = tx.LabelCredential(alice().ID, id, text)
+			return err
+		})
+		return found
+	}
+	if !label("one", "laptop") || label("two", "x") || label("none", "x") {
+		t.Error("a credential is labelled that is not the user's, or the user's is not")
+	}
+	if diff := cmp.Diff([]string{"one laptop"}, labels(alice().ID)); diff != "" {
+		t.Errorf("labelled (-want +got):\n%s", diff)
+	}
+	if label("one", ""); labels(alice().ID)[0] != "one " {
+		t.Errorf("label %q is not gone", labels(alice().ID)[0])
+	}
+	remove := func(id string) (found bool) {
+		write(t, s, func(tx *store.Tx) (err error) {
+			found, err = tx.DeleteCredential(alice().ID, id)
+			return err
+		})
+		return found
+	}
+	if remove("two") || !remove("one") || remove("one") || len(labels(alice().ID)) != 0 || len(labels(other.ID)) != 1 {
+		t.Error("another credential is removed than the user's one")
+	}
+}
+
 func TestCredentials_SetAndReplace(t *testing.T) {
 	t.Parallel()
 	s := storetest.Open(t)
@@ -205,6 +253,34 @@ func TestCredentials_SetAndReplace(t *testing.T) {
 	}
 	if _, _, err := s.UserAndPassword(t.Context(), 1, "alice@example.org", false); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("by e-mail where that is off: %v", err)
+	}
+}
+
+func TestCredentials_LabelOrderDelete(t *testing.T) {
+	t.Parallel()
+	s := storetest.Open(t)
+	creds := []model.Credential{password("a", "1"), {ID: "b", Type: "otp", Priority: 20, SecretData: "{}", CredentialData: "{}"}}
+	if err := insert(s, t, store.NewUser{User: alice(), Credentials: creds}); err != nil {
+		t.Fatal(err)
+	}
+	write(t, s, func(tx *store.Tx) error {
+		if _, err := tx.LabelCredential(alice().ID, "b", "phone"); err != nil {
+			return err
+		}
+		return tx.OrderCredentials(alice().ID, []string{"b", "a"})
+	})
+	creds[0].Priority, creds[1].Priority, creds[1].Label = 20, 10, "phone"
+	slices.Reverse(creds)
+	for range 2 {
+		got, err := s.Credentials(t.Context(), alice().ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(creds, got); diff != "" {
+			t.Error(diff)
+		}
+		write(t, s, func(tx *store.Tx) error { _, err := tx.DeleteCredential(alice().ID, "b"); return err })
+		creds = slices.DeleteFunc(creds, func(c model.Credential) bool { return c.ID == "b" })
 	}
 }
 

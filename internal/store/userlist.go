@@ -128,8 +128,13 @@ func bindUserFilter(u *cursor, realm int64, f UserFilter) *cursor {
 	if words := strings.Fields(f.Search); len(words) > 0 {
 		word = searchPattern(words[0])
 	}
+	to := f.CreatedTo
+	if to == 0 {
+		to = math.MaxInt64
+	}
 	return u.int(realm).flag(f.ServiceAccounts).text(field(f.Username)).text(field(f.Email)).text(field(f.FirstName)).text(field(f.LastName)).
-		text(word).int(triState(f.Enabled)).int(triState(f.EmailVerified))
+		text(word).int(triState(f.Enabled)).int(triState(f.EmailVerified)).
+		int(f.CreatedFrom).int(to)
 }
 
 // searchPattern is Keycloak's reading of one search word: quoted it is equal,

@@ -130,6 +130,8 @@ func TestRefreshClaims_KeepKeycloaksOrder(t *testing.T) {
 		`{"exp":1797845623,"iat":1795253623,"jti":"c82ce1d5-7b2f-8de2-68de-57374b7f2eb9","iss":"http://127.0.0.1:8180/realms/one","aud":"http://127.0.0.1:8180/realms/one","sub":"3570ffaf-0b43-40be-9ebf-87dd53d703a4","typ":"Offline","azp":"offline-access-portal","sid":"O_jVAv9_AVN3-x7kQA0nS3NO","scope":"openid offline_access","aud_x":["database-service","account"],"prov":"default","reuse_id":"3c1a3073-4c5e-47e3-bd44-0095951bd302"}`,
 		`{"exp":1795255829,"iat":1795254029,"jti":"3766216a-768a-8fd8-61e0-4d4b8d933ca1","iss":"http://127.0.0.1:8180/realms/one","aud":"http://127.0.0.1:8180/realms/one","typ":"Refresh","azp":"bare","sid":"L9Ewp5nGxfPkmHo7597S32aE","scope":"","prov":"default","reuse_id":"d4bb23fe-edb4-47eb-9d3c-9b40d27485f1"}`,
 	}
+	// Of a token exchange with an audience.
+	payloads = append(payloads, `{"exp":1795276870,"iat":1795275070,"jti":"2d8b7181-32e3-2191-8b2e-1cab3e2d26da","iss":"http://127.0.0.1:8180/realms/one","aud":"http://127.0.0.1:8180/realms/one","sub":"3570ffaf-0b43-40be-9ebf-87dd53d703a4","typ":"Refresh","azp":"exchanger","sid":"4NdxFi6yg1TC2trEHUY0wuzM","scope":"openid","aud_x":"target3","prov":"default","req-aud":["target3"]}`)
 	for _, tokens := range goldenTokens(t) {
 		p, _, err := r.VerifyInternal(tokens.Refresh)
 		if err != nil {

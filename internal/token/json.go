@@ -54,7 +54,12 @@ func appendStrings(dst []byte, name string, values []string) []byte {
 	case 1:
 		return appendMember(dst, name, values[0])
 	}
-	dst = append(appendName(dst, name), '[')
+	return appendList(appendName(dst, name), values)
+}
+
+// appendList appends a JSON array of strings.
+func appendList(dst []byte, values []string) []byte {
+	dst = append(dst, '[')
 	for i, v := range values {
 		if i > 0 {
 			dst = append(dst, ',')

@@ -61,6 +61,12 @@ var UnknownContext = Context{Session: SessionUnknown, Kind: KindRegular, Grant: 
 // JTI is the access token id for raw, such as ofrtrt:61fe0f99-….
 func (c Context) JTI(raw string) string { return c.Session + c.Kind + c.Grant + ":" + raw }
 
+// WithoutPart tells whether the token belongs to a stored session in which its
+// client has no part: one that token exchange handed out.
+func (c Context) WithoutPart() bool {
+	return c.Session == SessionOnlineTransient || c.Session == SessionOfflineTransient
+}
+
 // ParseJTI splits an access token id. One without a colon, as before 26.2, has
 // the UnknownContext; a prefix of other letters is refused, as by Keycloak.
 //

@@ -31,6 +31,8 @@ type RefreshClaims struct {
 	Scope string // every scope in effect, hidden ones too
 	AudX  []string
 	Prov  string
+	// ReqAud are the client ids a token exchange was restricted to; nil: all.
+	ReqAud []string
 	// ReuseID names the rotation chain; "" when issued while rotation was off.
 	ReuseID string
 	// SessionState is read only; Sid is set from it where sid is absent.
@@ -67,6 +69,8 @@ func parseRefreshClaims(payload []byte) (*RefreshClaims, error) {
 			c.AudX, err = listValue(raw)
 		case "prov":
 			c.Prov, err = stringValue(raw)
+		case "req-aud":
+			c.ReqAud, err = listValue(raw)
 		case "reuse_id":
 			c.ReuseID, err = stringValue(raw)
 		case "cnf":
@@ -89,8 +93,8 @@ func parseRefreshClaims(payload []byte) (*RefreshClaims, error) {
 
 // AppendJSON appends the payload of a refresh token in Keycloak's member order:
 // exp, nbf, iat, jti, iss, aud, sub, typ, azp, nonce, sid, scope, aud_x, prov,
-// reuse_id. What is empty is left out, except iat, typ and scope; aud and aud_x
-// are a string when there is one.
+// req-aud, reuse_id. What is empty is left out, except iat, typ and scope; aud
+// and aud_x are a string when there is one, req-aud is always a list.
 func (c *RefreshClaims) AppendJSON(dst []byte) []byte {
 	dst = append(dst, '{')
 	if c.Exp != 0 {
@@ -111,6 +115,9 @@ func (c *RefreshClaims) AppendJSON(dst []byte) []byte {
 	dst = appendMember(dst, "scope", c.Scope)
 	dst = appendStrings(dst, "aud_x", c.AudX)
 	dst = appendOptional(dst, "prov", c.Prov)
+	if len(c.ReqAud) > 0 {
+		dst = appendList(appendName(dst, "req-aud"), c.ReqAud)
+	}
 	dst = appendOptional(dst, "reuse_id", c.ReuseID)
 	return append(dst, '}')
 }

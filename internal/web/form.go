@@ -6,6 +6,7 @@ import (
 	"iter"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -49,6 +50,36 @@ func (f Form) Lookup(name string) (string, bool) {
 	return "", false
 }
 
+// Values are all values of a parameter in their order.
+func (f Form) Values(name string) []string {
+	var out []string
+	for _, p := range f.pairs {
+		if p.name == name {
+			out = append(out, p.value)
+		}
+	}
+	return out
+}
+
+// Repeats tells whether a parameter but those named stands twice. ErrDuplicated
+// tells it of any.
+func (f Form) Repeats(but ...string) bool {
+	seen := make(map[string]bool, len(f.pairs)+len(f.long))
+	for _, p := range f.pairs {
+		if seen[p.name] && !slices.Contains(but, p.name) {
+			return true
+		}
+		seen[p.name] = true
+	}
+	for _, name := range f.long {
+		if seen[name] && !slices.Contains(but, name) {
+			return true
+		}
+		seen[name] = true
+	}
+	return false
+}
+
 // TooLong tells whether a parameter was left out for its length. Keycloak goes
 // on as if it had not been sent, except for token exchange, which names it:
 // "The size of OIDC parameter 'subject_token' is longer than allowed."
@@ -60,6 +91,10 @@ func (f Form) TooLong(name string) bool {
 	}
 	return false
 }
+
+// Long names the parameters that were left out for their length, repeated ones
+// as often.
+func (f Form) Long() []string { return f.long }
 
 // ParseForm reads the parameters of a request. Only a body of type
 // application/x-www-form-urlencoded has any: another type is an empty form and
@@ -149,7 +184,7 @@ func parseForm(body string) (Form, error) {
 			continue
 		}
 		if len(f.pairs)+len(f.long) == MaxParams {
-			return Form{}, OAuthError(http.StatusBadRequest, "invalid_request", "too many parameters")
+			return Form{}, errTooManyParams
 		}
 		name, value, _ := strings.Cut(part, "=")
 		name, ok := formText(name)
@@ -204,7 +239,10 @@ func tooLong(name, value string) bool {
 	return utf8.RuneCountInString(value) > MaxValue
 }
 
-var errFormEncoding = OAuthError(http.StatusBadRequest, "invalid_request", "Malformed form body")
+var (
+	errFormEncoding  = OAuthError(http.StatusBadRequest, "invalid_request", "Malformed form body")
+	errTooManyParams = OAuthError(http.StatusBadRequest, "invalid_request", "too many parameters")
+)
 
 // formText decodes a name or value of application/x-www-form-urlencoded. ok is
 // false for wrong percent encoding and for NUL, which no database text takes.

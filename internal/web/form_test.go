@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -245,3 +246,31 @@ func BenchmarkParseForm(b *testing.B) {
 type readCloser struct{ *strings.Reader }
 
 func (readCloser) Close() error { return nil }
+
+func TestForm_Repeats(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", web.MaxValue+1)
+	for _, tt := range []struct {
+		body string
+		want bool
+	}{
+		{"a=1&b=2", false},
+		{"audience=1&audience=2", false},
+		{"audience=1&audience=2&a=1&a=1", true},
+		{"audience=1&audience=" + long, false},
+		{"a=1&a=" + long, true},
+		{"a=" + long + "&a=" + long, true},
+	} {
+		f, err := formOf(t, tt.body)
+		if err != nil && !errors.Is(err, web.ErrDuplicated) {
+			t.Fatal(err)
+		}
+		if got := f.Repeats("audience"); got != tt.want {
+			t.Errorf("%.40q: Repeats = %t, want %t", tt.body, got, tt.want)
+		}
+	}
+	f, _ := formOf(t, "audience=1&a=x&audience=2")
+	if got := f.Values("audience"); !slices.Equal(got, []string{"1", "2"}) {
+		t.Errorf("Values = %q", got)
+	}
+}

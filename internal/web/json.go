@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 )
 
 // DecodeJSON reads a request's JSON body into v. Unknown members are ignored
@@ -51,6 +52,30 @@ func DecodeJSON(r *http.Request, v any) error {
 		return known
 	}
 	return cannotParse("unknown_error", err)
+}
+
+// ReadText reads a text/plain body of up to limit bytes; no Content-Type is
+// taken for that.
+//
+// Errors, all *Error: 415 for another content type, 413, 400 for text that is
+// no UTF-8 or holds a NUL.
+func ReadText(r *http.Request, limit int64) (string, error) {
+	switch mediaType(r.Header.Get("Content-Type")) {
+	case "", "text/plain", "text/*", "*/*":
+	default:
+		return "", AdminError(http.StatusUnsupportedMediaType, "The content-type header value did not match the value in @Consumes")
+	}
+	if r.Body == nil {
+		return "", nil
+	}
+	body, err := readBody(r, limit)
+	if err != nil {
+		return "", err
+	}
+	if !utf8.Valid(body) || bytes.IndexByte(body, 0) >= 0 {
+		return "", OAuthError(http.StatusBadRequest, "invalid_request", "Text is not UTF-8")
+	}
+	return string(body), nil
 }
 
 // cannotParse keeps the decoder's error out of answer and log: it may quote

@@ -77,6 +77,22 @@ func TestDecodeJSON_ContentType(t *testing.T) {
 	}
 }
 
+func TestReadText(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		contentType, body string
+		status            int
+	}{
+		{"", "x", 0}, {"text/plain;charset=utf-8", "ä", 0}, {"text/plain", "", 0}, {"application/json", "x", 415},
+		{"text/plain", "\xff", 400}, {"text/plain", "a\x00", 400}, {"text/plain", strings.Repeat("x", 21), 413},
+	} {
+		got, err := web.ReadText(post(tt.contentType, tt.body), 20)
+		if status(err) != tt.status || tt.status == 0 && got != tt.body {
+			t.Errorf("%q as %q = %q, %v, want %d", tt.body, tt.contentType, got, err, tt.status)
+		}
+	}
+}
+
 type refusing struct{}
 
 func (refusing) UnmarshalJSON([]byte) error { return web.AdminError(409, "mine") }
