@@ -112,8 +112,6 @@ type roleFinder struct {
 	role   func(ownerID, name string) *model.Role
 }
 
-func inConfig(cfg *model.Config) roleFinder { return roleFinder{cfg.Client, cfg.Role} }
-
 // readRole reads description, attributes and what no rule reads.
 func readRole(f *fields, r *model.Role) {
 	f.str("description", &r.Description)
