@@ -282,7 +282,7 @@ func (b *bench) adminRows(ctx context.Context, r *report, sessions int, stored *
 			return err
 		}
 	}
-	if err := b.offlineRows(p, r, sessions); err != nil {
+	if err := b.offlineRows(p, r); err != nil {
 		return err
 	}
 	if err := b.endingRows(p, r, realm, client, stored); err != nil {
