@@ -82,6 +82,35 @@ func TestScan_FindsEverySessionOnceInBoundedSteps(t *testing.T) {
 	}
 }
 
+// Pages far on skip whole shards, and still hold every session once.
+func TestSessionsOfClients_PagesOfMany(t *testing.T) {
+	t.Parallel()
+	const n = 5200
+	s := manySessions(t, n, far)
+	seen := map[string]bool{}
+	for first := 0; ; first += 400 {
+		page, lacking, err := s.SessionsOfClients(t.Context(), store.SessionPage{Realm: 1, Clients: []int64{3, 4}, Offline: true, First: first, Max: 400})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range page {
+			if seen[x[0].SessionID] {
+				t.Fatalf("%s comes twice", x[0].SessionID)
+			}
+			seen[x[0].SessionID] = true
+		}
+		if first >= n {
+			if lacking != first-n || len(page) != 0 {
+				t.Errorf("behind the end: %d sessions, %d lacking", len(page), lacking)
+			}
+			break
+		}
+	}
+	if len(seen) != n {
+		t.Errorf("%d sessions of %d", len(seen), n)
+	}
+}
+
 // A user may have more sessions than one step looks at, and several clients may
 // share each.
 func TestScan_OfAUserWithManySessions(t *testing.T) {
