@@ -103,7 +103,7 @@ func (a *app) revokeClient(ctx context.Context, t *tools, r revocation, snap *re
 		return err
 	}
 	if !r.dryRun {
-		if err = t.sessions.EndAllOfClient(ctx, snap.Realm.Num, c.Num, model.EndedByAdmin, "", nil); err != nil {
+		if err = t.sessions.EndAllOfClient(ctx, snap.Realm.Num, c.Num, model.EndedByAdmin, model.ByCommand, nil); err != nil {
 			return fmt.Errorf("end sessions of client %q: %w", c.ClientID, err)
 		}
 	}
@@ -126,12 +126,12 @@ func (a *app) revokeUser(ctx context.Context, t *tools, r revocation, snap *real
 	switch {
 	case r.dryRun:
 	case c == nil:
-		if _, err := t.sessions.EndAllOfUser(ctx, snap.Realm.Num, u.ID, true, true, model.EndedByAdmin, "", nil); err != nil {
+		if _, err := t.sessions.EndAllOfUser(ctx, snap.Realm.Num, u.ID, true, true, model.EndedByAdmin, model.ByCommand, nil); err != nil {
 			return err
 		}
 	default:
 		for _, v := range views {
-			if _, err := t.sessions.EndClient(ctx, store.KeyOf(&v.ClientSession), model.EndedByAdmin, "", nil); err != nil {
+			if _, err := t.sessions.EndClient(ctx, store.KeyOf(&v.ClientSession), model.EndedByAdmin, model.ByCommand, nil); err != nil {
 				return err
 			}
 		}
@@ -147,7 +147,7 @@ func (a *app) revokeUser(ctx context.Context, t *tools, r revocation, snap *real
 
 // revokeOne ends a session by its id: the offline one, the online one, or both.
 func (a *app) revokeOne(ctx context.Context, t *tools, r revocation) error {
-	shard, snap, err := t.locate(ctx, r)
+	shard, snap, err := t.locate(ctx, r.id, r.sessionFilter)
 	if err != nil {
 		return err
 	}
@@ -199,7 +199,7 @@ func (a *app) endFound(ctx context.Context, t *tools, r revocation, snap *realm.
 			continue
 		}
 		if r.client != "" && !r.dryRun {
-			if _, err := t.sessions.EndClient(ctx, store.KeyOf(cs), model.EndedByAdmin, "", nil); err != nil {
+			if _, err := t.sessions.EndClient(ctx, store.KeyOf(cs), model.EndedByAdmin, model.ByCommand, nil); err != nil {
 				return n, why, err
 			}
 		}
@@ -207,7 +207,7 @@ func (a *app) endFound(ctx context.Context, t *tools, r revocation, snap *realm.
 		fmt.Fprintf(a.out, "%s %s session %s with %s.\n", r.verb(), kind(us.Offline), us.ID, clientName(snap, cs.ClientNum))
 	}
 	if n > 0 && r.client == "" && !r.dryRun {
-		_, _, err = t.sessions.EndUserSession(ctx, snap.Config, session.End{Shard: shard, SessionID: us.ID, Offline: us.Offline, Reason: model.EndedByAdmin})
+		_, _, err = t.sessions.EndUserSession(ctx, snap.Config, session.End{Shard: shard, SessionID: us.ID, Offline: us.Offline, Reason: model.EndedByAdmin, By: model.ByCommand})
 	}
 	return n, why, err
 }
@@ -223,7 +223,7 @@ func ending(cs *model.ClientSession, us *model.UserSession) string {
 }
 
 // locate finds the shard of a session id, and the realm where one is named.
-func (t *tools) locate(ctx context.Context, r revocation) (shard int64, snap *realm.Snapshot, err error) {
+func (t *tools) locate(ctx context.Context, id string, r sessionFilter) (shard int64, snap *realm.Snapshot, err error) {
 	if r.realm != "" || r.user != "" {
 		if snap, err = t.realm(ctx, r.realm); err != nil {
 			return 0, nil, err
@@ -236,9 +236,9 @@ func (t *tools) locate(ctx context.Context, r revocation) (shard int64, snap *re
 		}
 		return model.ShardOf(u.ID), snap, nil
 	}
-	shard, ok := model.SessionShard(r.id)
+	shard, ok := model.SessionShard(id)
 	if !ok {
-		return 0, nil, usagef("session %q: an id of this form does not tell where it lies, name its user too with --realm and --user", r.id)
+		return 0, nil, usagef("session %q: an id of this form does not tell where it lies, name its user too with --realm and --user", id)
 	}
 	return shard, snap, nil
 }

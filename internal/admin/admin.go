@@ -23,6 +23,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/latchkey-id/latchkey/internal/keycloak"
 	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/session"
@@ -41,6 +42,11 @@ type API struct {
 	// Ended tells clients that their sessions have ended; issuer is the realm's,
 	// as of this request.
 	Ended func(ctx context.Context, snap *realm.Snapshot, issuer string, parts []session.Ended)
+	// Example shows what a login of u by way of client would give: the claims of
+	// its tokens as JSON, and of userinfo. It writes nothing.
+	Example func(ctx context.Context, snap *realm.Snapshot, issuer string, client *model.Client, u *model.User, scope string) (access, id []byte, userinfo map[string]any, err error)
+
+	started time.Time // when Routes was called
 }
 
 // call is one authorized request.
@@ -52,6 +58,8 @@ type call struct {
 	base  string // of the server, no trailing slash
 	actor *actor
 	snap  *realm.Snapshot // the realm of the path; nil for /admin/realms itself
+
+	profile *keycloak.Profile // of snap, once it was asked for
 }
 
 // open authenticates a request and finds its realm. Without a valid token the
@@ -108,8 +116,11 @@ func (c *call) now() time.Time { return c.api.Now() }
 
 // tellEnded tells clients that their sessions have ended.
 func (c *call) tellEnded(parts []session.Ended) {
-	c.api.Ended(c.ctx, c.snap, c.base+"/realms/"+c.realmName(), parts)
+	c.api.Ended(c.ctx, c.snap, c.issuer(), parts)
 }
+
+// issuer is the realm's, as of this request.
+func (c *call) issuer() string { return c.base + "/realms/" + c.realmName() }
 
 // realmName is the name of the realm of the path.
 func (c *call) realmName() string { return c.snap.Realm.Name }

@@ -21,6 +21,13 @@ var clientRoutes = slices.Concat([]route{
 	{"DELETE", "/{realm}/clients/{id}", manageClients, (*call).deleteClient},
 	{"GET", "/{realm}/clients/{id}/client-secret", viewClients, (*call).getSecret},
 	{"POST", "/{realm}/clients/{id}/client-secret", manageClients, (*call).postSecret},
+	{"GET", "/{realm}/clients/{id}/client-secret/rotated", viewClients, (*call).getRotatedSecret},
+	{"DELETE", "/{realm}/clients/{id}/client-secret/rotated", manageClients, (*call).deleteRotatedSecret},
+	{"POST", "/{realm}/clients/{id}/registration-access-token", manageClients, (*call).postRegistrationToken},
+	{"GET", "/{realm}/clients/{id}/installation/providers/{provider}", viewClients, (*call).installation},
+	{"POST", "/{realm}/clients/{id}/nodes", manageClients, (*call).postNode},
+	{"DELETE", "/{realm}/clients/{id}/nodes/{node}", manageClients, (*call).deleteNode},
+	{"GET", "/{realm}/clients/{id}/test-nodes-available", manageClients, (*call).testNodes},
 	{"GET", "/{realm}/clients/{id}/service-account-user", viewClients, (*call).serviceAccountUser},
 
 	{"GET", "/{realm}/clients/{id}/default-client-scopes", viewClients, (*call).clientDefaultScopes},
@@ -35,7 +42,11 @@ var clientRoutes = slices.Concat([]route{
 	{"GET", "/{realm}/clients/{id}/user-sessions", viewClients, (*call).clientSessions},
 	{"GET", "/{realm}/clients/{id}/offline-sessions", viewClients, (*call).clientOfflineSessions},
 	{"POST", "/{realm}/clients/{id}/push-revocation", manageClients, (*call).pushClientRevocation},
-}, scopeMappingRoutes("/{realm}/clients/{id}", ofClientScopeRoles), mapperRoutes("/{realm}/clients/{id}", ofClientMappers))
+}, scopeMappingRoutes("/{realm}/clients/{id}", ofClientScopeRoles), mapperRoutes("/{realm}/clients/{id}", ofClientMappers), evaluateRoutes,
+	permissionRoutes("/{realm}/clients/{id}/management/permissions", viewClients, manageClients, func(c *call) error {
+		_, err := c.client()
+		return err
+	}))
 
 // client finds the client of the path.
 //
@@ -195,7 +206,7 @@ func (c *call) deleteClient() error {
 	rec := c.record(deed{op: opDelete, on: onClient, path: "clients/" + x.ID, body: jsonOf(keycloak.Object{
 		{Name: "id", Value: x.ID}, {Name: "clientId", Value: x.ClientID},
 	})})
-	err = c.api.Realms.DeleteClient(c.ctx, c.realmName(), x.ID, rec)
+	err = c.api.Realms.DeleteClient(c.ctx, c.realmName(), x.ID, c.actor.user.ID, rec)
 	if errors.Is(err, realm.ErrUnknown) {
 		return errNoClient
 	}
@@ -243,6 +254,28 @@ func (c *call) postSecret() error {
 	return c.answer(secretObject(secret))
 }
 
+// getRotatedSecret would show the secret before this one while it is still
+// taken: secrets are not rotated here, a new one counts at once.
+func (c *call) getRotatedSecret() error {
+	if _, err := c.client(); err != nil {
+		return err
+	}
+	return errNoRotated
+}
+
+// deleteRotatedSecret has nothing to do, and says so as Keycloak does.
+func (c *call) deleteRotatedSecret() error {
+	x, err := c.ownClient()
+	if err != nil {
+		return err
+	}
+	err = c.note(deed{op: opDelete, on: onClient, path: "clients/" + x.ID + "/client-secret/rotated", body: jsonOf(secretObject(keycloak.Masked))})
+	if err != nil {
+		return err
+	}
+	return c.noContent()
+}
+
 func (c *call) serviceAccountUser() error {
 	x, err := c.client()
 	if err != nil {
@@ -258,5 +291,5 @@ func (c *call) serviceAccountUser() error {
 	if err != nil {
 		return err
 	}
-	return c.answer(keycloak.UserRepresentation(u, keycloak.UserOptions{}))
+	return c.answer(keycloak.UserRepresentation(c.shown(u), keycloak.UserOptions{}))
 }

@@ -3,6 +3,7 @@ package admin
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -34,6 +35,8 @@ var (
 	errNoMapper        = errors.New("unknown protocol mapper")
 	errNoComponent     = errors.New("unknown component")
 	errNoCredential    = errors.New("unknown credential")
+	errNoNode          = errors.New("unknown node of a client")
+	errNoRotated       = errors.New("no rotated secret")
 	errNoSession       = errors.New("unknown session")
 	errNoConsent       = errors.New("neither consent nor offline session")
 	errDuplicate       = errors.New("exists already")
@@ -83,6 +86,8 @@ var answers = []struct {
 	{errNoMapper, 404, plain, "", "Model not found"},
 	{errNoComponent, 404, plain, "", "Could not find component"},
 	{errNoCredential, 404, plain, "", "Credential not found"},
+	{errNoNode, 404, plain, "", "Client does not have node "}, // it ends so in Keycloak too
+	{errNoRotated, 404, plain, "", "Client does not have a rotated secret"},
 	{errNoSession, 404, plain, "", "Sesssion not found"}, // three s, as Keycloak
 	{errNoConsent, 404, plain, "", "Consent nor offline token not found"},
 	{realm.ErrUnknown, 404, plain, "", "HTTP 404 Not Found"},
@@ -161,10 +166,18 @@ func documentError(e *keycloak.DocumentError) error {
 		status = http.StatusNotFound
 	}
 	switch {
+	case len(e.Faults) > 0:
+		all := &web.Error{Status: status}
+		for _, f := range e.Faults {
+			all.Errors = append(all.Errors, web.FieldError{Field: f.Field, Message: f.Key, Params: f.Params})
+		}
+		return all
 	case e.Key != "":
 		return &web.Error{Status: status, Field: e.Path, Message: e.Key, Params: e.Params}
 	case e.Path == "" && e.Problem == notAnObject:
 		return web.OAuthError(status, "unknown_error", "Cannot parse the JSON")
+	case e.Path != "" && strings.HasPrefix(e.Problem, "must be "): // of another type
+		return web.OAuthError(status, "unknown_error", "Cannot parse the JSON: "+e.Error())
 	case e.Problem == "role has no name":
 		return web.AdminError(status, e.Problem)
 	case startsUpper(e.Problem):

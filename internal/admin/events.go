@@ -34,6 +34,7 @@ const (
 	onMembership        = "GROUP_MEMBERSHIP"
 	onComponent         = "COMPONENT"
 	onLoginFailure      = "USER_LOGIN_FAILURE"
+	onNode              = "CLUSTER_NODE"
 )
 
 // deed is what an admin event tells.

@@ -92,7 +92,8 @@ func (c *call) groupTree(p page) []keycloak.Object {
 	}
 	// A page is one of the groups found: their ancestors come with them.
 	slices.SortStableFunc(flat, func(a, b *model.Group) int {
-		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(c.snap.GroupPath(a), c.snap.GroupPath(b)))
+		one, other := c.snap.GroupPath(a), c.snap.GroupPath(b)
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Count(one, "/")-strings.Count(other, "/"), strings.Compare(one, other))
 	})
 	flat = cut(flat, p)
 	if !c.isSet("populateHierarchy", true) {

@@ -13,7 +13,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/web"
 )
 
-var groupRoutes = []route{
+var groupRoutes = slices.Concat([]route{
 	{"GET", "/{realm}/groups", queryGroups, (*call).listGroups},
 	{"POST", "/{realm}/groups", manageUsers, (*call).postGroup},
 	{"GET", "/{realm}/groups/count", queryGroups, (*call).countGroups},
@@ -40,7 +40,10 @@ var groupRoutes = []route{
 	{"GET", "/{realm}/groups/{id}/role-mappings/clients/{client}/composite", viewUsers, ofGroup((*call).effectiveClientRoles)},
 	{"POST", "/{realm}/groups/{id}/role-mappings/clients/{client}", manageUsers, ofGroup((*call).addClientMappings)},
 	{"DELETE", "/{realm}/groups/{id}/role-mappings/clients/{client}", manageUsers, ofGroup((*call).removeClientMappings)},
-}
+}, permissionRoutes("/{realm}/groups/{id}/management/permissions", viewUsers, manageUsers, func(c *call) error {
+	_, err := c.group()
+	return err
+}))
 
 // group finds the group of the path.
 //

@@ -38,9 +38,9 @@ const realmDoc = `{
 }`
 
 // newAPI makes a server with realm r.
-func newAPI(t *testing.T) *api {
+func newAPI(t *testing.T, opts ...servertest.Option) *api {
 	t.Helper()
-	a := &api{t: t, srv: servertest.New(t)}
+	a := &api{t: t, srv: servertest.New(t, opts...)}
 	a.admin = a.token("master", "admin-cli", "", "admin", "admin", "")
 	a.post("/admin/realms", json.RawMessage(realmDoc)).want(201)
 	return a
@@ -176,7 +176,12 @@ func (a *api) login(realm, client, secret, user, password, scope string) map[str
 
 func (a *api) form(realm string, form url.Values) *answer {
 	a.t.Helper()
-	r := httptest.NewRequest("POST", a.srv.BaseURL+"/realms/"+realm+"/protocol/openid-connect/token", strings.NewReader(form.Encode()))
+	return a.postForm("/realms/"+realm+"/protocol/openid-connect/token", form)
+}
+
+func (a *api) postForm(path string, form url.Values) *answer {
+	a.t.Helper()
+	r := httptest.NewRequest("POST", a.srv.BaseURL+path, strings.NewReader(form.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	return a.send(r)
 }

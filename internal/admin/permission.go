@@ -39,6 +39,7 @@ var (
 	viewRoleGroups       = both(viewRealm, queryGroups)
 	viewClientRoleUsers  = both(viewClients, queryUsers)
 	viewClientRoleGroups = both(viewClients, queryGroups)
+	viewClientsAndUsers  = both(viewClients, viewUsers)
 	mapRealmRoles        = both(manageClients, manageRealm)
 	viewAnyRole          = need{{"view-realm", "manage-realm", "view-clients", "manage-clients"}}
 	manageAnyRole        = need{{"manage-realm", "manage-clients"}}

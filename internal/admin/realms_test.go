@@ -44,9 +44,12 @@ func TestRealms_BadDocumentsSayWhatAndWhere(t *testing.T) {
 		r := httptest.NewRequest("POST", a.srv.BaseURL+"/admin/realms", strings.NewReader(doc))
 		r.Header.Set("Authorization", "Bearer "+a.admin)
 		r.Header.Set("Content-Type", "application/json")
-		var got struct{ ErrorMessage string }
+		var got struct {
+			ErrorMessage string
+			Description  string `json:"error_description"`
+		}
 		body := a.send(r).want(400).Body
-		if err := json.Unmarshal([]byte(body), &got); err != nil || !strings.Contains(strings.ToLower(got.ErrorMessage), strings.ToLower(want)) {
+		if err := json.Unmarshal([]byte(body), &got); err != nil || !strings.Contains(strings.ToLower(got.ErrorMessage+got.Description), strings.ToLower(want)) {
 			t.Errorf("POST %s = %s, want a message about %s", doc, body, want)
 		}
 	}

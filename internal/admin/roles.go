@@ -32,13 +32,14 @@ var roleRoutes = slices.Concat(
 		{"GET", "/{realm}/roles-by-id/{role}/composites/realm", viewAnyRole, byID(false, (*call).realmComposites)},
 		{"GET", "/{realm}/roles-by-id/{role}/composites/clients/{client}", viewAnyRole, byID(false, (*call).clientComposites)},
 	},
+	permissionRoutes("/{realm}/roles-by-id/{role}/management/permissions", viewAnyRole, manageAnyRole, byID(false, func(*call, named) error { return nil })),
 )
 
 type roleNeeds struct{ list, view, manage, users, groups need }
 
 func rolesByName(base string, n roleNeeds) []route {
 	one := base + "/{role}"
-	return []route{
+	return append(permissionRoutes(one+"/management/permissions", n.view, n.manage, byName(false, func(*call, named) error { return nil })), []route{
 		{"GET", base, n.list, (*call).listRoles},
 		{"POST", base, n.manage, (*call).postRole},
 		{"GET", one, n.view, byName(false, (*call).getRole)},
@@ -51,7 +52,7 @@ func rolesByName(base string, n roleNeeds) []route {
 		{"GET", one + "/composites/clients/{client}", n.view, byName(false, (*call).clientComposites)},
 		{"GET", one + "/users", n.users, byName(false, (*call).roleUsers)},
 		{"GET", one + "/groups", n.groups, byName(false, (*call).roleGroups)},
-	}
+	}...)
 }
 
 // named is a role as a path found it; path and on are those of its admin
@@ -262,7 +263,7 @@ func (c *call) roleUsers(r named) error {
 func (c *call) memberObjects(users []*model.User) []keycloak.Object {
 	brief := c.isSet("briefRepresentation", false)
 	return each(users, func(u *model.User) keycloak.Object {
-		return keycloak.UserRepresentation(u, keycloak.UserOptions{Brief: brief})
+		return keycloak.UserRepresentation(c.shown(u), keycloak.UserOptions{Brief: brief})
 	})
 }
 

@@ -164,6 +164,31 @@ func TestLogoutUser_LeavesNothingListed(t *testing.T) {
 	}
 }
 
+func TestLogoutUser_KeepsOfflineSessionsWhenAsked(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	anna := a.userID("anna")
+	online, offline, bobs := a.login("r", "app", "app-secret", "anna", "p", ""), a.offline("app", "anna"), a.login("r", "app", "app-secret", "bob", "p", "")
+	a.post("/users/"+anna+"/logout?offline=drop", nil).want(400)
+	a.refresh("app", online).want(200)
+	a.post("/users/"+anna+"/logout?offline=keep", nil).is(204, "")
+	a.refresh("app", online).want(400)
+	a.refresh("app", offline).want(200)
+	a.refresh("app", bobs).want(200)
+	a.get("/users/"+anna+"/sessions").is(200, `[]`)
+	if got := a.get("/users/" + anna + "/offline-sessions").all("id"); len(got) != 1 || got[0] != sid(offline) {
+		t.Errorf("offline sessions listed: %v", got)
+	}
+	if nb, _ := a.get("/users/" + anna).object()["notBefore"].(float64); nb != 0 {
+		t.Errorf("notBefore = %v, want none", nb)
+	}
+	if e := a.get("/admin-events?resourcePath=users/" + anna + "/logout").list(); len(e) != 1 || e[0]["operationType"] != "ACTION" {
+		t.Errorf("admin events: %v", e)
+	}
+	a.post("/users/"+anna+"/logout?offline=keep", nil).is(204, "") // nobody is logged in any more
+	a.post("/users/"+unknown+"/logout?offline=keep", nil).want(404)
+}
+
 func TestLogoutAll_EndsEverySessionOfTheRealm(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)

@@ -55,15 +55,3 @@ func (c *call) deleteLink() error {
 	}
 	return web.AdminError(http.StatusNotFound, "Link not found")
 }
-
-// errFeatureOff is what Keycloak answers where a feature is switched off:
-// fine-grained permissions, which are off by default, and impersonation.
-var errFeatureOff = web.OAuthError(http.StatusNotImplemented, "Feature not enabled", "For more on this error consult the server log.")
-
-// impersonate would log the caller in as somebody else: nobody may here.
-func (c *call) impersonate() error {
-	if _, err := c.user(); err != nil {
-		return err
-	}
-	return errFeatureOff
-}

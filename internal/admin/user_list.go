@@ -41,7 +41,7 @@ func (c *call) userFilter() (f store.UserFilter, err error) {
 	f.Exact, f.Attributes = c.isSet("exact", false), attributeQuery(c.query("q"))
 	f.ServiceAccounts = len(f.Attributes) > 0 || f.CreatedFrom > 0 || f.CreatedTo > 0
 	for _, name := range append([]string{"exact"}, byMember...) {
-		f.ServiceAccounts = f.ServiceAccounts || c.r.URL.Query().Has(name)
+		f.ServiceAccounts = f.ServiceAccounts || c.query(name) != ""
 	}
 	membersOf(&f)
 	return f, nil
@@ -140,7 +140,7 @@ func (c *call) listUsers() error {
 	opts := keycloak.UserOptions{
 		Brief: c.isSet("briefRepresentation", false), Access: map[string]bool{"manage": c.may(manageUsers)},
 	}
-	return c.answer(each(users, func(u *model.User) keycloak.Object { return keycloak.UserRepresentation(u, opts) }))
+	return c.answer(each(users, func(u *model.User) keycloak.Object { return keycloak.UserRepresentation(c.shown(u), opts) }))
 }
 
 // ofProvider tells whether the query asks for accounts of an identity provider:

@@ -8,6 +8,7 @@ import (
 
 	"github.com/latchkey-id/latchkey/internal/keycloak"
 	"github.com/latchkey-id/latchkey/internal/model"
+	"github.com/latchkey-id/latchkey/internal/session"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
@@ -83,11 +84,18 @@ func (c *call) userOfflineSessionsOf() error {
 
 // logoutUser ends every session of the user, online and offline, and lets no
 // token of before be used any more: nothing stays listed. Keycloak leaves the
-// offline sessions in its lists, though their tokens are refused.
+// offline sessions in its lists, though their tokens are refused. With
+// offline=keep only logins end, as by the user's own logout.
 func (c *call) logoutUser() error {
 	u, err := c.user()
 	if err != nil {
 		return err
+	}
+	if given := c.r.URL.Query(); given.Has("offline") {
+		if given.Get("offline") != "keep" {
+			return badFilter("offline must be keep, or left out to end offline sessions too")
+		}
+		return c.logoutUserOnline(u)
 	}
 	parts, err := c.api.Sessions.PartsOfUser(c.ctx, c.snap.Config, u.ID)
 	if err != nil {
@@ -106,6 +114,18 @@ func (c *call) logoutUser() error {
 		return err
 	}
 	c.tellEnded(parts)
+	return c.noContent()
+}
+
+// logoutUserOnline ends a user's logins; offline sessions and their tokens stay
+// good.
+func (c *call) logoutUserOnline(u *model.User) error {
+	rec := c.record(deed{op: opAction, on: onUser, path: userPath(u.ID, "/logout"), details: map[string]string{"offline": "keep"}})
+	parts, err := c.api.Sessions.EndOnlineOfUser(c.ctx, c.snap.Config, u.ID, c.actor.user.ID, session.Record(rec))
+	c.tellEnded(parts) // also those that ended before a failure
+	if err != nil {
+		return err
+	}
 	return c.noContent()
 }
 

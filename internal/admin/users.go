@@ -10,7 +10,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-var userRoutes = []route{
+var userRoutes = slices.Concat([]route{
 	{"GET", "/{realm}/users", queryUsers, (*call).listUsers},
 	{"POST", "/{realm}/users", manageUsers, (*call).postUser},
 	{"GET", "/{realm}/users/count", queryUsers, (*call).countUsers},
@@ -59,7 +59,7 @@ var userRoutes = []route{
 	{"GET", "/{realm}/users/{id}/role-mappings/clients/{client}/composite", viewUsers, ofUser((*call).effectiveClientRoles)},
 	{"POST", "/{realm}/users/{id}/role-mappings/clients/{client}", manageUsers, ofUser((*call).addClientMappings)},
 	{"DELETE", "/{realm}/users/{id}/role-mappings/clients/{client}", manageUsers, ofUser((*call).removeClientMappings)},
-}
+}, permissionRoutes("/{realm}/users-management-permissions", viewUsers, manageUsers, func(*call) error { return nil }))
 
 // user reads the user of the path.
 //
@@ -132,7 +132,11 @@ func (c *call) getUser() error {
 		"view": true, "manage": manage, "manageGroupMembership": manage, "mapRoles": manage, "resetPassword": manage,
 		"impersonate": c.actor.holds(c.snap, "impersonation"),
 	}
-	return c.answer(keycloak.UserRepresentation(u, keycloak.UserOptions{HasOTP: hasOTP(creds), Access: access}))
+	o := keycloak.UserRepresentation(c.shown(u), keycloak.UserOptions{HasOTP: hasOTP(creds), Access: access})
+	if c.isSet("userProfileMetadata", false) {
+		o = append(o, keycloak.Member{Name: "userProfileMetadata", Value: c.userProfile().Metadata(c.snap.Realm, keycloak.ProfileAdmin, u)})
+	}
+	return c.answer(o)
 }
 
 func hasOTP(creds []model.Credential) bool {

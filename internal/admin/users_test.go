@@ -217,6 +217,7 @@ func TestUsers_MembersDatesAndSearch(t *testing.T) {
 		"?enabled=true":                                        "anna bob service-account-app",
 		"?username=service":                                    "service-account-app",
 		"?search=service":                                      "",
+		"?username=&firstName=":                                "anna bob noon old",
 		"?exact=junk":                                          "anna bob noon old service-account-app",
 		"?q=team:red":                                          "anna",
 		"?q=username:ann":                                      "anna",

@@ -1,7 +1,6 @@
 package compat_test
 
 import (
-	"flag"
 	"testing"
 )
 
@@ -50,15 +49,6 @@ var scenarios = []string{
 	"token-exchange-standard",
 }
 
-// later are recordings of what is not built yet; TestLater reports on them.
-var later = []string{}
-
-// browserStepsLater names, by scenario, the steps that need pages Latchkey does
-// not have yet. They are left out, and the steps that need their results too.
-var browserStepsLater = map[string][]string{}
-
-var runLater = flag.Bool("later", false, "replay the scenarios that are not built yet and report")
-
 // TestReplay replays every recording against a server of its own, in process
 // and on a fake clock.
 func TestReplay(t *testing.T) {
@@ -67,66 +57,20 @@ func TestReplay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sc := loadScenario(t, name)
-			leave, err := sc.without(browserStepsLater[name])
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, failure := range report(t, replayInProcess(t, sc, leave)) {
+			for _, failure := range report(t, replayInProcess(t, sc)) {
 				t.Errorf("scenario %s %s", sc.Name, failure)
 			}
 		})
 	}
 }
 
-// TestLater tells how far the recordings are that are not built yet; no
-// difference fails it.
-func TestLater(t *testing.T) {
-	t.Parallel()
-	if !*runLater {
-		t.Skip("only with -later")
-	}
-	for _, name := range later {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			sc := loadScenario(t, name)
-			for _, failure := range report(t, replayInProcess(t, sc, nil)) {
-				t.Logf("scenario %s %s", sc.Name, failure)
-			}
-		})
-	}
-}
-
-// TestStepsLeftOutExist keeps browserStepsLater true: a scenario in it is
-// replayed, and so are most of its steps.
-func TestStepsLeftOutExist(t *testing.T) {
-	t.Parallel()
-	known := members("")
-	for _, name := range scenarios {
-		known[name] = true
-	}
-	for name, steps := range browserStepsLater {
-		if !known[name] {
-			t.Errorf("browserStepsLater names scenario %s, which is not replayed", name)
-			continue
-		}
-		sc := loadScenario(t, name)
-		left, err := sc.without(steps)
-		if err != nil {
-			t.Error(err)
-		}
-		if 2*len(left) >= len(sc.Steps) {
-			t.Errorf("scenario %s: %d of %d steps are left out", name, len(left), len(sc.Steps))
-		}
-	}
-}
-
-func replayInProcess(t *testing.T, sc *scenario, leave map[int]bool) []result {
+func replayInProcess(t *testing.T, sc *scenario) []result {
 	t.Helper()
 	r := newReplay(newServer(t), "r-"+sc.Name, wantHere)
 	if err := r.makeRealm(t.Context(), realmDocument(t, r.realm)); err != nil {
 		t.Fatal(err)
 	}
-	return r.run(t.Context(), sc, leave)
+	return r.run(t.Context(), sc)
 }
 
 // report returns the failures among results. Where there are some it logs the

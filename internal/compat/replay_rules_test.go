@@ -66,7 +66,7 @@ func steps(t *testing.T, lines ...string) *scenario {
 func sent(t *testing.T, e *echo, n int, member string, lines ...string) any {
 	t.Helper()
 	r := newReplay(e.wire(), "r-test", wantHere)
-	for _, res := range r.run(t.Context(), steps(t, lines...), nil) {
+	for _, res := range r.run(t.Context(), steps(t, lines...)) {
 		if res.err != nil {
 			t.Fatal(res.String())
 		}
@@ -198,7 +198,7 @@ func TestReplay_TellsFailures(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			res := newReplay(newEcho().wire(), "r-test", wantHere).run(t.Context(), steps(t, tt.step), nil)
+			res := newReplay(newEcho().wire(), "r-test", wantHere).run(t.Context(), steps(t, tt.step))
 			if got := res[0].ok(); got != tt.ok {
 				t.Errorf("ok = %v, want %v: %s", got, tt.ok, res[0].String())
 			}
@@ -211,24 +211,5 @@ func TestScenario_RefusesMembersItDoesNotKnow(t *testing.T) {
 	var s step
 	if err := json.Unmarshal([]byte(`{"step":1,"do":"http","expct":{}}`), &s); err == nil {
 		t.Error("a misspelt member was taken, want an error")
-	}
-}
-
-func TestScenario_WithoutLeavesOutWhatDependsOnIt(t *testing.T) {
-	t.Parallel()
-	sc := steps(t,
-		`{"step":1,"do":"login","name":"login"}`,
-		`{"step":2,"do":"http","name":"code","form":{"code":"{{1.code}}"}}`,
-		`{"step":3,"do":"http","name":"refresh","form":{"refresh_token":"{{2.refresh_token}}"}}`,
-		`{"step":4,"do":"http","name":"other"}`)
-	got, err := sc.without([]string{"login"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(map[int]bool{1: true, 2: true, 3: true}, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	if _, err := sc.without([]string{"logn"}); err == nil {
-		t.Error("a step that does not exist was left out, want an error")
 	}
 }

@@ -2,12 +2,8 @@ package compat_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -68,7 +64,6 @@ func (s *step) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	*s = step(known.plain)
-	s.raw = slices.Clone(data)
 	for _, v := range []*any{&s.Form, &s.JSON, &s.Expect, &s.Keycloak, &s.Trace} {
 		var err error
 		if *v, err = plainNumbers(*v); err != nil {
@@ -77,44 +72,6 @@ func (s *step) UnmarshalJSON(data []byte) error {
 	}
 	_, err := plainNumbers(s.Noted)
 	return err
-}
-
-var stepReference = regexp.MustCompile(`\{\{(\d+)\.`)
-
-// refersTo lists the numbers of the steps whose results s needs.
-func (s *step) refersTo() []int {
-	var ns []int
-	for _, m := range stepReference.FindAllSubmatch(s.raw, -1) {
-		n, err := strconv.Atoi(string(m[1]))
-		if err == nil {
-			ns = append(ns, n)
-		}
-	}
-	return ns
-}
-
-// without returns the numbers of the steps called names and of every step that
-// needs their results. Each name must be that of exactly one step.
-func (sc *scenario) without(names []string) (map[int]bool, error) {
-	left := map[int]bool{}
-	for _, name := range names {
-		found := 0
-		for i := range sc.Steps {
-			if sc.Steps[i].Name == name {
-				left[sc.Steps[i].N] = true
-				found++
-			}
-		}
-		if found != 1 {
-			return nil, fmt.Errorf("scenario %s has %d steps called %q, want 1", sc.Name, found, name)
-		}
-	}
-	for i := range sc.Steps {
-		if slices.ContainsFunc(sc.Steps[i].refersTo(), func(n int) bool { return left[n] }) {
-			left[sc.Steps[i].N] = true
-		}
-	}
-	return left, nil
 }
 
 // loadScenario reads testdata/transcripts/NAME.json.

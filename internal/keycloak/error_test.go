@@ -22,7 +22,7 @@ func TestParseRealm_FaultsNameThePlace(t *testing.T) {
 		{"null", `null`, "must be an object"},
 		{"a member twice", `{"realm":"r","realm":"s"}`, "realm: stands twice"},
 		{"no name", `{}`, "realm: must not be empty"},
-		{"name of another type", `{"realm":5}`, "realm: must be a string"},
+		{"name of another type", `{"realm":[5]}`, "realm: must be a string"},
 		{"name with a slash", `{"realm":"a/b"}`, `realm: character "/" is not allowed`},
 		{"name that vanishes from paths", `{"realm":".."}`, `realm: must not be ".."`},
 		{"name with a control character", `{"realm":"a\u0007"}`, "realm: must not contain control characters"},

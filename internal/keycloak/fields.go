@@ -146,16 +146,20 @@ func (f *fields) rest() model.Extra {
 	return x
 }
 
+// str reads a text; a number or a boolean is one too, as in Keycloak.
 func (f *fields) str(name string, to *string) {
 	raw, ok := f.take(name)
 	if !ok {
 		return
 	}
-	if kind(raw) != 's' {
+	switch kind(raw) {
+	case 's':
+		*to = unquote(raw)
+	case 'n', 'b':
+		*to = string(bytes.TrimSpace(raw))
+	default:
 		f.failf(f.at(name), "must be a string")
-		return
 	}
-	*to = unquote(raw)
 }
 
 func unquote(raw json.RawMessage) string {

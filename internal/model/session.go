@@ -21,10 +21,37 @@ const (
 	EndedByIdle        = "idle"            // nobody refreshed it in time
 	EndedByMax         = "max_lifespan"    // its maximum lifetime passed
 	EndedByRememberMe  = "remember_me_off" // the realm switched remember-me off
+	EndedByDeletion    = "client_deleted"  // the client was deleted
+
+	// EndedByUserDeletion is in the log alone: the rows go with the user's.
+	EndedByUserDeletion = "user_deleted"
 )
 
+// reasonTexts say each reason to an operator.
+var reasonTexts = map[string]string{
+	EndedByLogout:      "a logout with a token of the session, or of its person in a browser",
+	EndedByRevoke:      "its token was revoked by the client",
+	EndedByAdmin:       "an administrator ended it",
+	EndedByConsent:     "the consent or the offline grant of the client was taken back",
+	EndedByReplay:      "a refresh token that had been replaced was used again",
+	EndedByUserLogout:  "all sessions of the user were ended",
+	EndedByRealmLogout: "all sessions of the realm were ended",
+	EndedByCodeReplay:  "the authorization code was used twice",
+	EndedByOffline:     "the browser login was for offline access alone",
+	EndedByIdle:        "nobody refreshed it in time",
+	EndedByMax:         "its maximum lifetime passed",
+	EndedByRememberMe:  "the realm switched remember-me off",
+	EndedByDeletion:    "the client was deleted",
+}
+
+// ReasonText says a reason in words; "" for one that is not known.
+func ReasonText(reason string) string { return reasonTexts[reason] }
+
+// ByCommand is who ended a session by a command of this program.
+const ByCommand = "latchkey command"
+
 // Ending says when, why and by whom a session ended. By is a user id, a
-// clientId or "".
+// clientId, ByCommand, or "" where its time passed.
 type Ending struct {
 	At     int64
 	Reason string

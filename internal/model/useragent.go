@@ -226,4 +226,20 @@ func UserAgentOf(note string) UserAgent {
 	return a
 }
 
+// String says the agent to an operator: "Firefox/121.0, Windows 10, Mac"; ""
+// when nothing is known of it.
+func (a UserAgent) String() string {
+	var known []string
+	if a.Browser != UnknownUserAgent.Browser {
+		known = append(known, a.Browser)
+	}
+	if a.OS != UnknownUserAgent.OS {
+		known = append(known, strings.TrimSuffix(a.OS+" "+a.OSVersion, " "+UnknownUserAgent.OSVersion))
+	}
+	if a.Device != UnknownUserAgent.Device {
+		known = append(known, a.Device)
+	}
+	return strings.Join(known, ", ")
+}
+
 func (a *UserAgent) fields() []*string { return []*string{&a.Browser, &a.OS, &a.OSVersion, &a.Device} }

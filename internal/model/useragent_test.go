@@ -67,3 +67,16 @@ func FuzzParseUserAgent(f *testing.F) {
 		}
 	})
 }
+
+func TestUserAgent_SaysWhatIsKnown(t *testing.T) {
+	t.Parallel()
+	for header, want := range map[string]string{
+		"": "",
+		"Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:121.0) Gecko/20100101 Firefox/121.0": "Firefox/121.0, Windows 10",
+		"curl/8.4.0": "curl/8.4.0",
+	} {
+		if got := UserAgentOf(ParseUserAgent(header).Note()).String(); got != want {
+			t.Errorf("agent of %q = %q, want %q", header, got, want)
+		}
+	}
+}

@@ -166,6 +166,15 @@ func TestBackchannel_WhoIsTold(t *testing.T) {
 		{"an administrator ends the user's sessions", func(t *testing.T, d *door, _ *browser, _ tokenSet, user, _ string) {
 			d.admin(t, http.MethodPost, "/users/"+user+"/logout")
 		}, []string{"one", "two"}},
+		{"an administrator ends the user's logins alone", func(t *testing.T, d *door, _ *browser, _ tokenSet, user, _ string) {
+			d.admin(t, http.MethodPost, "/users/"+user+"/logout?offline=keep")
+		}, []string{"one", "two"}},
+		{"an administrator ends offline sessions, and the client's part of their logins", func(t *testing.T, d *door, b *browser, _ tokenSet, _, _ string) {
+			b.login("one", offline)
+			if status, body := d.admin(t, http.MethodPost, "/offline-sessions/revoke", `{"user":"uma"}`); status != http.StatusOK {
+				t.Fatalf("revoke: %d %s", status, body)
+			}
+		}, []string{"one"}},
 		{"an administrator ends one session", func(t *testing.T, d *door, _ *browser, _ tokenSet, _, sid string) {
 			d.admin(t, http.MethodDelete, "/sessions/"+sid)
 		}, []string{"one", "two"}},

@@ -107,10 +107,13 @@ type request struct {
 	ip     string
 	now    int64
 
-	form   web.Form
-	client *model.Client
-	pushed string // handle of the pushed authorization request, "" for none
-	event  *eventDraft
+	form     web.Form
+	repeated bool // of a page's request: a parameter stands twice
+	client   *model.Client
+	pushed   string // handle of the pushed authorization request, "" for none
+	event    *eventDraft
+
+	unsigned bool // tokens are shown, not given: their claims alone
 
 	refusal string // class of what wire told, for OnRefresh
 }

@@ -125,16 +125,16 @@ func (s *Service) UpdateClient(ctx context.Context, name, id string, body []byte
 
 // DeleteClient removes a client with its roles, its service-account user and
 // every reference to them. Its sessions end with it: their rows are removed
-// later, in small batches.
+// later, in small batches. by is who deletes it, "" when nobody is known.
 //
 // Errors: ErrUnknown.
-func (s *Service) DeleteClient(ctx context.Context, name, id string, rec Record) error {
+func (s *Service) DeleteClient(ctx context.Context, name, id, by string, rec Record) error {
 	return s.changeWith(ctx, name, rec, func(snap *Snapshot) (*store.ConfigChange, Record, error) {
 		c := snap.ClientByID(id)
 		if c == nil {
 			return nil, nil, ErrUnknown
 		}
-		ch := &store.ConfigChange{DeleteClients: []string{id}}
+		ch := &store.ConfigChange{DeleteClients: []string{id}, At: s.Now().Unix(), By: by}
 		for _, r := range snap.ClientRoles(id) {
 			ch.DeleteRoles = append(ch.DeleteRoles, r.ID)
 		}

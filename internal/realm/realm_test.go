@@ -239,7 +239,7 @@ func TestDeleteClient_TakesItsRolesEverywhere(t *testing.T) {
 	if _, err := s.User(t.Context(), snap, api.ServiceUserID); err != nil {
 		t.Fatalf("service account: %v", err)
 	}
-	if err := s.DeleteClient(t.Context(), "demo", api.ID, nil); err != nil {
+	if err := s.DeleteClient(t.Context(), "demo", api.ID, "", nil); err != nil {
 		t.Fatal(err)
 	}
 	after := snapshot(t, s, "demo")
@@ -252,7 +252,7 @@ func TestDeleteClient_TakesItsRolesEverywhere(t *testing.T) {
 	if _, err := s.User(t.Context(), after, api.ServiceUserID); !errors.Is(err, realm.ErrUnknown) {
 		t.Errorf("service account after = %v, want ErrUnknown", err)
 	}
-	if err := s.DeleteClient(t.Context(), "demo", api.ID, nil); !errors.Is(err, realm.ErrUnknown) {
+	if err := s.DeleteClient(t.Context(), "demo", api.ID, "", nil); !errors.Is(err, realm.ErrUnknown) {
 		t.Errorf("deleting it again = %v, want ErrUnknown", err)
 	}
 }

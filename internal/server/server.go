@@ -102,6 +102,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if err := s.Realms.Load(ctx); err != nil {
 		return nil, err
 	}
+	s.logNotices()
 	if err := s.Realms.EnsureMaster(ctx); err != nil {
 		return nil, fmt.Errorf("make realm master: %w", err)
 	}
@@ -126,7 +127,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	mux.ErrorPage = people.ErrorPage
 	(&admin.API{
 		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, Now: cfg.Now, Base: base, Log: cfg.Log,
-		Ended: protocol.Ended,
+		Ended: protocol.Ended, Example: protocol.Example,
 	}).Routes(mux)
 	(&account.API{
 		Realms: s.Realms, Sessions: s.Sessions, Store: cfg.Store, Rand: cfg.Rand, Now: cfg.Now, Base: base,

@@ -39,6 +39,10 @@ type Login struct {
 	Pushed   string // handle of the pushed request it answers; "" for none
 
 	Device *Verification // of the device it approves; nil: none
+
+	// Prepare, when set, is told session and code once they are known, before
+	// anything is written; its error ends the login without a trace.
+	Prepare func(sid, code string) error
 }
 
 // Finish starts the login's session, or adds the client to the one that goes
@@ -62,6 +66,11 @@ func (s *Service) Finish(ctx context.Context, cfg *model.Config, c *model.Client
 		}
 		code = pending.Handle
 	}
+	if l.Prepare != nil {
+		if err := l.Prepare(sid, code); err != nil {
+			return "", "", false, err
+		}
+	}
 	markPushed, err := s.usePushed(ctx, cfg.Realm.Num, l.Pushed, now)
 	if err != nil {
 		return "", "", false, err
@@ -79,7 +88,7 @@ func (s *Service) Finish(ctx context.Context, cfg *model.Config, c *model.Client
 			}
 		}
 		if !started {
-			if err := goesOn(tx, l.User.ID, l.Session); err != nil {
+			if err := lives(tx, l.User.ID, l.Session, false); err != nil {
 				return err
 			}
 		}
@@ -105,10 +114,10 @@ func (s *Service) Finish(ctx context.Context, cfg *model.Config, c *model.Client
 	return sid, code, started, err
 }
 
-// goesOn tells whether the online session that is to go on is still there: it
-// may have ended since it was read, and must not come back.
-func goesOn(tx *store.Tx, userID, sessionID string) error {
-	us, _, err := tx.FindUserSession(model.ShardOf(userID), sessionID, false)
+// lives tells whether the session that is to go on is still there: it may have
+// ended since it was read, and must not come back.
+func lives(tx *store.Tx, userID, sessionID string, offline bool) error {
+	us, _, err := tx.FindUserSession(model.ShardOf(userID), sessionID, offline)
 	if errors.Is(err, store.ErrNotFound) || err == nil && (us.Ended != nil || us.UserID != userID) {
 		return model.ErrSessionGone
 	}
@@ -140,10 +149,10 @@ var (
 // UseCode takes a code, whoever brings it: it cannot be used again. A second
 // use ends the client's part of the online session the first use belongs to
 // (RFC 6749 §4.1.2: tokens issued for it should be revoked), while an offline
-// session lives on (behaviour §3.3).
+// session lives on (behaviour §3.3). by is the clientId of who brings it.
 //
 // Errors: ErrCodeUnknown, ErrCodeExpired.
-func (s *Service) UseCode(ctx context.Context, realm int64, handle string, now int64) (*Code, error) {
+func (s *Service) UseCode(ctx context.Context, realm int64, handle, by string, now int64) (*Code, error) {
 	code := &Code{}
 	pending, err := s.pending(ctx, kindCode, realm, handle, now, code)
 	if errors.Is(err, store.ErrNotFound) {
@@ -158,7 +167,7 @@ func (s *Service) UseCode(ctx context.Context, realm int64, handle string, now i
 	case !won:
 		key := store.SessionKey{Shard: model.ShardOf(code.UserID), SessionID: code.SessionID, ClientNum: code.ClientNum}
 		err := s.Store.Write(ctx, func(tx *store.Tx) error {
-			_, err := tx.EndClientSession(key, s.ending(model.EndedByCodeReplay, ""))
+			_, err := tx.EndClientSession(key, s.ending(model.EndedByCodeReplay, by))
 			return err
 		})
 		if err != nil {

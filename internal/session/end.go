@@ -87,7 +87,7 @@ func revokeOffline(tx *store.Tx, cfg *model.Config, in End, parts []Ended, e mod
 			continue
 		}
 		key := store.SessionKey{Shard: in.Shard, SessionID: in.SessionID, ClientNum: p.ClientNum, Offline: true}
-		if err := endShare(tx, key, e); err != nil {
+		if _, err := endShare(tx, key, e); err != nil {
 			return err
 		}
 	}
@@ -95,18 +95,18 @@ func revokeOffline(tx *store.Tx, cfg *model.Config, in End, parts []Ended, e mod
 }
 
 // endShare ends a client's part of a session, and the session with its last
-// part.
-func endShare(tx *store.Tx, key store.SessionKey, e model.Ending) error {
+// part; false when it was not live.
+func endShare(tx *store.Tx, key store.SessionKey, e model.Ending) (bool, error) {
 	ended, err := tx.EndClientSession(key, e)
 	if err != nil || !ended {
-		return err
+		return false, err
 	}
 	rest, err := tx.LiveClientSessions(key.Shard, key.SessionID, key.Offline)
 	if err != nil || rest > 0 {
-		return err
+		return true, err
 	}
 	_, err = tx.EndUserSession(key.Shard, key.SessionID, key.Offline, e)
-	return err
+	return true, err
 }
 
 // once leaves out a client's second part of one session, the twin's.
@@ -149,27 +149,9 @@ func (s *Service) EndClient(ctx context.Context, key store.SessionKey, reason, b
 	e := s.ending(reason, by)
 	err = s.Store.Write(ctx, func(tx *store.Tx) error {
 		var err error
-		if ended, err = tx.EndClientSession(key, e); err != nil || !ended {
+		ended, err = endShareWithTwin(tx, key, e, func() (bool, error) { return tx.EndClientSession(key, e) })
+		if err != nil || !ended {
 			return err
-		}
-		if !key.Offline {
-			if err := endExchanged(tx, key, e); err != nil {
-				return err
-			}
-		}
-		rest, err := tx.LiveClientSessions(key.Shard, key.SessionID, key.Offline)
-		if err != nil {
-			return err
-		}
-		if rest == 0 {
-			if _, err := tx.EndUserSession(key.Shard, key.SessionID, key.Offline, e); err != nil {
-				return err
-			}
-		}
-		if key.Offline {
-			if err := endTwin(tx, key, e); err != nil {
-				return err
-			}
 		}
 		return rec.in(tx)
 	})
@@ -190,6 +172,33 @@ func endTwin(tx *store.Tx, key store.SessionKey, e model.Ending) error {
 	return endExchanged(tx, key, e)
 }
 
+// endShareWithTwin ends a client's part of a session by end, and what came of an
+// online part by token exchange; the session with its last part, and with an
+// offline part the client's online one.
+func endShareWithTwin(tx *store.Tx, key store.SessionKey, e model.Ending, end func() (bool, error)) (ended bool, err error) {
+	if ended, err = end(); err != nil || !ended {
+		return ended, err
+	}
+	if !key.Offline {
+		if err := endExchanged(tx, key, e); err != nil {
+			return ended, err
+		}
+	}
+	rest, err := tx.LiveClientSessions(key.Shard, key.SessionID, key.Offline)
+	if err != nil {
+		return ended, err
+	}
+	if rest == 0 {
+		if _, err := tx.EndUserSession(key.Shard, key.SessionID, key.Offline, e); err != nil {
+			return ended, err
+		}
+	}
+	if key.Offline {
+		err = endTwin(tx, key, e)
+	}
+	return ended, err
+}
+
 // EndAllOfUser ends a user's sessions, online, offline or both; n counts what
 // was live.
 func (s *Service) EndAllOfUser(ctx context.Context, realm int64, userID string, online, offline bool, reason, by string, rec Record) (n int, err error) {
@@ -205,6 +214,34 @@ func (s *Service) EndAllOfUser(ctx context.Context, realm int64, userID string, 
 		return 0, fmt.Errorf("end sessions of user: %w", err)
 	}
 	return n, nil
+}
+
+// EndOnlineOfUser ends a user's logins one by one, as the user's own logout
+// does, and leaves offline sessions alone, but for those of clients that want
+// theirs revoked by a logout. Whose parts ended comes back; rec is stored
+// afterwards.
+func (s *Service) EndOnlineOfUser(ctx context.Context, cfg *model.Config, userID, by string, rec Record) (parts []Ended, err error) {
+	views, err := s.OfUser(ctx, cfg, userID, false)
+	if err != nil {
+		return nil, err
+	}
+	done := map[string]bool{}
+	for _, v := range views {
+		if done[v.SessionID] {
+			continue // another client of the same login
+		}
+		done[v.SessionID] = true
+		end := End{Shard: model.ShardOf(userID), SessionID: v.SessionID, Reason: model.EndedByUserLogout, By: by}
+		some, _, err := s.EndUserSession(ctx, cfg, end)
+		if err != nil {
+			return parts, err
+		}
+		parts = append(parts, some...)
+	}
+	if rec == nil {
+		return parts, nil
+	}
+	return parts, s.Store.Write(ctx, rec.in)
 }
 
 // EndOthersOfUser ends all sessions of a user but the one of id keep, online and
@@ -234,19 +271,25 @@ func (s *Service) EndOthersOfUser(ctx context.Context, cfg *model.Config, userID
 }
 
 // EndOfflineOfUserClient ends every offline session share of one client of a
-// user, as when its consent is taken back.
+// user, as when its consent is taken back. The logins they came from go on, the
+// client's part in them too (measured).
 func (s *Service) EndOfflineOfUserClient(ctx context.Context, cfg *model.Config, c *model.Client, userID, reason, by string) (n int, err error) {
 	views, err := s.OfUserClient(ctx, cfg, c, userID, true)
 	if err != nil {
 		return 0, err
 	}
+	e := s.ending(reason, by)
 	for _, v := range views {
 		key := store.SessionKey{Shard: model.ShardOf(userID), SessionID: v.SessionID, ClientNum: c.Num, Offline: true}
-		ok, err := s.EndClient(ctx, key, reason, by, nil)
+		ended := false
+		err := s.Store.Write(ctx, func(tx *store.Tx) (err error) {
+			ended, err = endShare(tx, key, e)
+			return err
+		})
 		if err != nil {
-			return n, err
+			return n, fmt.Errorf("end offline sessions of a client: %w", err)
 		}
-		if ok {
+		if ended {
 			n++
 		}
 	}

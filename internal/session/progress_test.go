@@ -117,7 +117,7 @@ func TestUseCode_OnceAndInTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := w.UseCode(t.Context(), w.cfg.Realm.Num, code, start+59)
+	got, err := w.UseCode(t.Context(), w.cfg.Realm.Num, code, "app", start+59)
 	if err != nil || got.SessionID != sid || got.UserID != w.user.ID || got.Nonce != "n" || !got.First {
 		t.Fatalf("%+v, %v", got, err)
 	}
@@ -125,21 +125,21 @@ func TestUseCode_OnceAndInTime(t *testing.T) {
 	if row, err := w.Store.SessionForRefresh(t.Context(), key); err != nil || !row.Session.Live() {
 		t.Fatalf("after the first use: %+v, %v", row, err)
 	}
-	if _, err := w.UseCode(t.Context(), w.cfg.Realm.Num, code, start+59); !errors.Is(err, session.ErrCodeUnknown) {
+	if _, err := w.UseCode(t.Context(), w.cfg.Realm.Num, code, "app", start+59); !errors.Is(err, session.ErrCodeUnknown) {
 		t.Errorf("second use: %v, want ErrCodeUnknown", err)
 	}
 	row, err := w.Store.SessionForRefresh(t.Context(), key)
-	if err != nil || row.Session.Ended == nil || row.Session.Ended.Reason != model.EndedByCodeReplay || !row.UserSessionLive {
+	if err != nil || row.Session.Ended == nil || row.Session.Ended.Reason != model.EndedByCodeReplay || row.Session.Ended.By != "app" || !row.UserSessionLive {
 		t.Errorf("after the second use the client's part is over, the login is not: %+v, %v", row, err)
 	}
 	_, late, err := w.finish(t, w.begin(t), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.UseCode(t.Context(), w.cfg.Realm.Num, late, start+60); !errors.Is(err, session.ErrCodeExpired) {
+	if _, err := w.UseCode(t.Context(), w.cfg.Realm.Num, late, "app", start+60); !errors.Is(err, session.ErrCodeExpired) {
 		t.Errorf("a second late: %v, want ErrCodeExpired", err)
 	}
-	if _, err := w.UseCode(t.Context(), w.cfg.Realm.Num+1, late, start); !errors.Is(err, session.ErrCodeUnknown) {
+	if _, err := w.UseCode(t.Context(), w.cfg.Realm.Num+1, late, "app", start); !errors.Is(err, session.ErrCodeUnknown) {
 		t.Errorf("in another realm: %v, want ErrCodeUnknown", err)
 	}
 }
@@ -160,7 +160,7 @@ func TestRedeem_OfflineBesideTheLogin(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			code, err := w.UseCode(t.Context(), w.cfg.Realm.Num, handle, start)
+			code, err := w.UseCode(t.Context(), w.cfg.Realm.Num, handle, "app", start)
 			if err != nil {
 				t.Fatal(err)
 			}

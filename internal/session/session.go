@@ -182,7 +182,7 @@ func (s *Service) advance(ctx context.Context, cfg *model.Config, c *model.Clien
 		if errors.Is(err, model.ErrStale) {
 			return false, err
 		} else if err != nil {
-			return s.endReplayed(ctx, key, err)
+			return s.endReplayed(ctx, c, key, err)
 		}
 		cs.Chain, cs.MoreChains = main, more
 	} else {
@@ -226,8 +226,8 @@ func (s *Service) store(ctx context.Context, cs *model.ClientSession, write bool
 
 // endReplayed ends the client session before the replay is refused, so that
 // the thief's and the owner's tokens die together (behaviour §4.5).
-func (s *Service) endReplayed(ctx context.Context, key store.SessionKey, why error) (bool, error) {
-	e := model.Ending{At: s.now(), Reason: model.EndedByReplay}
+func (s *Service) endReplayed(ctx context.Context, c *model.Client, key store.SessionKey, why error) (bool, error) {
+	e := s.ending(model.EndedByReplay, c.ClientID)
 	err := s.Store.Write(ctx, func(tx *store.Tx) error {
 		_, err := tx.EndClientSession(key, e)
 		return err

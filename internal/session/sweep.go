@@ -8,10 +8,6 @@ import (
 	"github.com/latchkey-id/latchkey/internal/store"
 )
 
-// keepEnded is how long an ended session's row stays, so that an operator can
-// still be told when and why it ended.
-const keepEnded = 30 * 24 * 60 * 60 // seconds
-
 // Sweep looks at up to limit sessions whose earliest possible end has passed:
 // it ends the expired ones, moves the others to their next possible end, and
 // removes rows that ended long ago. configOf gives the configuration of a
@@ -42,7 +38,7 @@ func (s *Service) Sweep(ctx context.Context, configOf func(realm int64) *model.C
 	}
 	removed := 0
 	err = s.Store.Write(ctx, func(tx *store.Tx) error {
-		n, err := tx.DeleteEnded((now-keepEnded)/store.DieSlotSeconds, limit)
+		n, err := tx.DeleteEnded((now-store.KeepEnded)/store.DieSlotSeconds, limit)
 		if err != nil {
 			return err
 		}

@@ -30,6 +30,13 @@ var (
  where cs.client = $1 and cs.offline = $2 and cs.sk >= $3 and cs.sk <= $4 and us.realm = $5 and cs.rg = $6 and cs.cg = $7 and `+sessionAlive+`
  order by cs.sk, cs.session_id `+allShards)
 
+	// The planner must begin at the index by client, whatever it knows.
+	qScanClient = stmt("scan sessions of client", `select `+scanColumns+` from client_session cs cross join user_session us cross join users u
+ where cs.client = $1 and cs.offline = $2 and cs.rg = $3 and cs.cg = $4 and cs.sk >= $5 and cs.sk <= $6
+ and cs.last_refresh < $7 and cs.started < $8 and cs.ended is null
+ and us.sk = cs.sk and us.id = cs.session_id and us.offline = cs.offline and us.realm = $9
+ and u.sk = us.sk and u.id = us.user_id and u.gen = cs.ug `+allShards)
+
 	qTimesOfClient = stmt("times of client's sessions", `select `+timeColumns+sessionJoin+`
  where cs.client = $1 and cs.offline = $2 and us.realm = $3 and cs.rg = $4 and cs.cg = $5 and `+sessionAlive+` `+allShards)
 
@@ -41,6 +48,9 @@ var (
 
 	qCountByShard = stmt("session counts by shard", `select k.sk, k.n from session_count k
  where k.realm = $1 and k.client = $2 and `+countsNow+` and k.offline = $3 and k.n > 0 order by k.sk `+allShards)
+
+	qCountFrom = stmt("session counts from shard", `select k.sk, k.n from session_count k
+ where k.realm = $1 and k.client = $2 and `+countsNow+` and k.offline = $3 and k.sk >= $4 and k.n > 0 order by k.sk `+allShards)
 
 	qCountClient = stmt("session count of client", `select coalesce(sum(k.n), 0) from session_count k
  where k.realm = $1 and k.client = $2 and `+countsNow+` and k.offline = $3 `+allShards)

@@ -19,9 +19,6 @@ var (
 	qObjectNum    = stmt("number of object", `select num from realm_object where realm_id = $1 and kind = $2 and id = $3`)
 )
 
-// endedByClientDeletion is the reason of sessions whose client was deleted.
-const endedByClientDeletion = "client_deleted"
-
 // ApplyConfig changes a realm's configuration and returns its new version.
 // Puts insert, or replace the object of the same id; a client with Num 0 gets
 // its number, which is set. The sessions of a deleted client end, its rows go
@@ -104,7 +101,7 @@ func (tx *Tx) deleteObjects(h realmHead, ch *ConfigChange) error {
 		if num == 0 {
 			continue // was not there
 		}
-		if err := tx.bumpGeneration(h.num, num, model.Ending{Reason: endedByClientDeletion}); err != nil {
+		if err := tx.bumpGeneration(h.num, num, model.Ending{At: ch.At, Reason: model.EndedByDeletion, By: ch.By}); err != nil {
 			return err
 		}
 		if err := tx.putPurge(h.num, num, purgeClient, 0); err != nil {

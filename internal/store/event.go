@@ -48,6 +48,9 @@ func (tx *Tx) InsertEvent(e *model.Event) error {
 	if err == nil && n == 0 {
 		err = &ConflictError{Kind: "id", Value: e.ID}
 	}
+	if f := tx.s.told().Event; f != nil {
+		tx.committed = append(tx.committed, func() { f(e) })
+	}
 	return err
 }
 
@@ -62,6 +65,9 @@ func (tx *Tx) InsertAdminEvent(e *model.AdminEvent) error {
 		opt(e.ResourcePath).opt(e.Representation).opt(e.Error).opt(details).exec()
 	if err == nil && n == 0 {
 		err = &ConflictError{Kind: "id", Value: e.ID}
+	}
+	if f := tx.s.told().AdminEvent; f != nil {
+		tx.committed = append(tx.committed, func() { f(e) })
 	}
 	return err
 }

@@ -41,7 +41,7 @@ var (
 	qShardSuperseded = stmt("delete superseded sessions of shard", `delete from client_session where sk = $1 and exists
  (select 1 from user_session us where us.sk = $1 and us.id = client_session.session_id and us.offline = client_session.offline and us.realm = $2)
  and (rg <> coalesce((select g.gen from generation g where g.realm = $2 and g.client = 0), 0)
-  or cg <> coalesce((select g.gen from generation g where g.realm = $2 and g.client = client_session.client), 0))`)
+  or cg <> coalesce((select g.gen from generation g where g.realm = $2 and g.client = client_session.client), 0)) and cg >= 0`)
 	qShardOldCounts = stmt("delete superseded counts of shard", `delete from session_count where sk = $1 and realm = $2
  and (rg <> coalesce((select g.gen from generation g where g.realm = $2 and g.client = 0), 0)
   or cg <> coalesce((select g.gen from generation g where g.realm = $2 and g.client = session_count.client), 0))`)

@@ -92,7 +92,7 @@ func scanSession(u *cursor, x *model.ClientSession) (scope int64, userLive bool,
 	switch {
 	case rg != realmGen:
 		x.Superseded = scanSuperseding(u, 0)
-	case cg != clientGen:
+	case cg >= 0 && cg != clientGen: // negative: it has an ending of its own
 		x.Superseded = scanSuperseding(u, 3)
 	case ug != userGen:
 		x.Superseded = scanSuperseding(u, 6)

@@ -152,7 +152,7 @@ func TestStatements_SearchByIndex(t *testing.T) {
 	// Small tables of a few rows in all.
 	small := regexp.MustCompile(`^SCAN (realm|purge|schema_version|CONSTANT ROW|\d+-ROW VALUES CLAUSE)\b`)
 	// The marked statements that lists and counts are made of.
-	marked := []*query{qSessionsOfClient, qTimesOfClient, qDueTimesOfClient, qDueTimesOfRealm, qDue, qEndedBefore, qCountByShard, qCountClient, qCountRealm,
+	marked := []*query{qSessionsOfClient, qScanClient, qCountFrom, qTimesOfClient, qDueTimesOfClient, qDueTimesOfRealm, qDue, qEndedBefore, qCountByShard, qCountClient, qCountRealm,
 		qUsers, qUsersWithRole, qUsersInGroup, qEventsDown, qEventsUp, qAdminEventsDown, qAdminEventsUp, qExpiredTokens, qExpiredClaims, qExpiredPending, qOldEvents}
 	for _, q := range queries {
 		if strings.Contains(q.sql, allShards) && !slices.Contains(marked, q) {

@@ -16,6 +16,7 @@ type Store struct {
 	statements atomic.Int64
 	scopes     scopeTexts
 	readOnly   atomic.Bool // the last write was ErrReadOnly
+	notice     atomic.Pointer[Notice]
 }
 
 // Open opens a database; dsn is "sqlite:PATH" or "postgres://…" as pgx reads

@@ -53,6 +53,9 @@ type ConfigChange struct {
 	PutComponents []*model.Component
 
 	DeleteClients, DeleteScopes, DeleteRoles, DeleteGroups, DeleteComponents []string // ids
+
+	At int64  // Unix seconds, when sessions of deleted clients end
+	By string // and by whom, as Ending.By
 }
 
 // UserFilter selects users; the zero value selects every person of the realm.
@@ -135,6 +138,6 @@ type AdminEventFilter struct {
 // indexed time from changing with every refresh.
 const DieSlotSeconds = 900
 
-// KeepEnded is how long sessions of a mass ending stay readable, in seconds,
-// so that an operator can still be told why a token died.
-const KeepEnded = 7 * 24 * 3600
+// KeepEnded is how long ended sessions stay readable, in seconds, also those of
+// a mass ending, so that an operator can still be told why a token died.
+const KeepEnded = 30 * 24 * 3600

@@ -221,6 +221,7 @@ func (tx *Tx) DeleteUser(realm int64, id string) error {
 	if err := tx.releaseName(x, nameEmail, x.Email); err != nil {
 		return err
 	}
+	tx.ended(EndedSessions{Ending: model.Ending{Reason: model.EndedByUserDeletion}, RealmNum: realm, UserID: id, All: true})
 	return tx.deleteUserRows(realm, id)
 }
 

@@ -22,6 +22,7 @@ type Tx struct {
 	c         *conn
 	committed []func() // what holds once the write is durable
 	undone    []func() // what must be taken back when it is not
+	ends      []EndedSessions
 }
 
 // write states: a caller whose context ends takes back a write that is queued;
