@@ -27,10 +27,10 @@ FUZZTIME ?= 30s
 FUZZJOBS ?= 2
 PLATFORMS := linux/amd64 linux/arm64 darwin/arm64 windows/amd64
 
-.PHONY: test lint fmt vet staticcheck golangci race fuzz bench microbench build cross vuln screenshots check-go check-cc check-postgres check-chromium
+.PHONY: test lint fmt vet staticcheck golangci race fuzz bench microbench build cross vuln screenshots check-go check-cc check-postgres check-chromium check-clients
 
-test: check-go check-postgres check-chromium
-	go test $(TESTFLAGS) $(PACKAGES)
+test: check-go check-postgres check-chromium check-clients
+	go test -timeout 30m $(TESTFLAGS) $(PACKAGES)
 
 lint: fmt vet staticcheck golangci
 
@@ -46,8 +46,8 @@ staticcheck: check-go
 golangci: check-go
 	go run $(GOLANGCI) run $(PACKAGES)
 
-race: check-go check-cc check-postgres check-chromium
-	CGO_ENABLED=1 go test -race $(TESTFLAGS) $(PACKAGES)
+race: check-go check-cc check-postgres check-chromium check-clients
+	CGO_ENABLED=1 go test -race -timeout 40m $(TESTFLAGS) $(PACKAGES)
 
 fuzz: check-go
 	@.ci/fuzz $(FUZZTIME) $(FUZZJOBS) $(PACKAGES)
@@ -103,6 +103,10 @@ check-postgres:
 # The tests start Chromium by themselves.
 check-chromium:
 	@.ci/chromium
+
+# The tests fetch and run other people's clients.
+check-clients:
+	@.ci/clients
 
 check-cc:
 	@cc=$$(go env CC); if ! command -v "$${cc%% *}" >/dev/null; then \

@@ -37,7 +37,7 @@ var floors = [][]string{
 }
 
 // testSide lists the packages that only tests may import.
-var testSide = []string{"internal/browser", "internal/compat", "internal/crash", "internal/store/storetest", "internal/store/pgtest", "internal/server/servertest", "internal/ui/gallery", "internal/ui/gallery/serve"}
+var testSide = []string{"internal/browser", "internal/clients", "internal/clients/fetch", "internal/compat", "internal/crash", "internal/store/storetest", "internal/store/pgtest", "internal/server/servertest", "internal/ui/gallery", "internal/ui/gallery/serve"}
 
 // doors are the rooms that answer requests.
 var doors = []string{"oidc", "login", "admin", "account", "console"}

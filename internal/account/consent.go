@@ -2,6 +2,7 @@ package account
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -137,7 +138,8 @@ func (c *call) requestedConsent(client *model.Client) (*model.Consent, error) {
 
 // refuse keeps the event of an act that was refused, if the answer has a text.
 func (c *call) refuse(kind, code string, err error) error {
-	if e, ok := err.(*web.Error); ok && e.Message != "" {
+	var e *web.Error
+	if errors.As(err, &e) && e.Message != "" {
 		c.failed(kind, code, e.Message)
 	}
 	return err

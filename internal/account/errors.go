@@ -32,6 +32,8 @@ var answers = []struct {
 }{
 	{errUnauthorized, web.HTTPStatus(http.StatusUnauthorized)},
 	{realm.ErrUnknown, web.HTTPStatus(http.StatusUnauthorized)}, // the user was deleted meanwhile
+	{realm.ErrUnknownRealm, web.AdminError(http.StatusNotFound, "Realm does not exist")},
+	{store.ErrNotFound, web.HTTPStatus(http.StatusNotFound)}, // the user or the client was
 	{errForbidden, web.HTTPStatus(http.StatusForbidden)},
 	{errNoAccount, web.AdminError(http.StatusNotFound, "account management not enabled")},
 	{errNoCredential, web.AdminError(http.StatusNotFound, "Credential not found")},

@@ -146,3 +146,20 @@ func TestProfile_Languages(t *testing.T) {
 	}
 	p.get("/supportedLocales", anna).is(200, `["en","de"]`)
 }
+
+// TestProfile_NobodysLoginIsTaken: where addresses log in, a username that is
+// somebody's address is taken, and the other way round (measured).
+func TestProfile_NobodysLoginIsTaken(t *testing.T) {
+	t.Parallel()
+	p := newPeople(t)
+	p.realmWith(object{"editUsernameAllowed": true, "loginWithEmailAllowed": true})
+	anna := p.as("anna")
+	const names = `"firstName":"Anna","lastName":"Smith"}`
+	p.do("POST", "", `{"username":"bob@y.org","email":"anna@x.org",`+names, anna).is(409, one("username", "usernameExistsMessage", ""))
+	p.do("POST", "", `{"username":"anna@x.org","email":"anna@x.org",`+names, anna).is(204, "") // her own
+	p.do("POST", "/admin/realms/r/users", `{"username":"z@z.org","email":"zoe@z.org"}`, p.admin).want(201)
+	p.do("POST", "", `{"username":"anna","email":"z@z.org",`+names, anna).is(409, one("email", "emailExistsMessage", ""))
+	p.do("POST", "/admin/realms/r/users", `{"username":"zoe@z.org"}`, p.admin).is(409, `{"errorMessage":"User exists with same username"}`)
+	p.realmWith(object{"loginWithEmailAllowed": false})
+	p.do("POST", "", `{"username":"anna","email":"z@z.org",`+names, anna).is(204, "")
+}

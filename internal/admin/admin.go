@@ -23,6 +23,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/latchkey-id/latchkey/internal/keycloak"
 	"github.com/latchkey-id/latchkey/internal/model"
 	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/session"
@@ -44,6 +45,8 @@ type API struct {
 	// Example shows what a login of u by way of client would give: the claims of
 	// its tokens as JSON, and of userinfo. It writes nothing.
 	Example func(ctx context.Context, snap *realm.Snapshot, issuer string, client *model.Client, u *model.User, scope string, audience []string) (access, id []byte, userinfo map[string]any, err error)
+
+	started time.Time // when Routes was called
 }
 
 // call is one authorized request.
@@ -55,6 +58,8 @@ type call struct {
 	base  string // of the server, no trailing slash
 	actor *actor
 	snap  *realm.Snapshot // the realm of the path; nil for /admin/realms itself
+
+	profile *keycloak.Profile // of snap, once it was asked for
 }
 
 // open authenticates a request and finds its realm. Without a valid token the

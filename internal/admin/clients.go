@@ -291,5 +291,5 @@ func (c *call) serviceAccountUser() error {
 	if err != nil {
 		return err
 	}
-	return c.answer(keycloak.UserRepresentation(u, keycloak.UserOptions{}))
+	return c.answer(keycloak.UserRepresentation(c.shown(u), keycloak.UserOptions{}))
 }

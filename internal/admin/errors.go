@@ -170,6 +170,12 @@ func documentError(e *keycloak.DocumentError) error {
 		status = http.StatusNotFound
 	}
 	switch {
+	case len(e.Faults) > 0:
+		all := &web.Error{Status: status}
+		for _, f := range e.Faults {
+			all.Errors = append(all.Errors, web.FieldError{Field: f.Field, Message: f.Key, Params: f.Params})
+		}
+		return all
 	case e.Key != "":
 		return &web.Error{Status: status, Field: e.Path, Message: e.Key, Params: e.Params}
 	case e.Path == "" && e.Problem == notAnObject:

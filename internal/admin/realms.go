@@ -130,7 +130,12 @@ func (c *call) putRealm() error {
 	if err != nil {
 		return err
 	}
-	err = c.api.Realms.UpdateRealm(c.ctx, c.realmName(), doc, c.record(deed{op: opUpdate, on: onRealm, body: doc}))
+	return c.saveRealm(doc)
+}
+
+// saveRealm applies a partial RealmRepresentation and answers.
+func (c *call) saveRealm(doc []byte) error {
+	err := c.api.Realms.UpdateRealm(c.ctx, c.realmName(), doc, c.record(deed{op: opUpdate, on: onRealm, body: doc}))
 	var taken *store.ConflictError
 	if errors.As(err, &taken) && taken.Kind == "realm" {
 		return web.ErrorMessage(http.StatusConflict, "Realm with same name exists")

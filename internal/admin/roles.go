@@ -263,7 +263,7 @@ func (c *call) roleUsers(r named) error {
 func (c *call) memberObjects(users []*model.User) []keycloak.Object {
 	brief := c.isSet("briefRepresentation", false)
 	return each(users, func(u *model.User) keycloak.Object {
-		return keycloak.UserRepresentation(u, keycloak.UserOptions{Brief: brief})
+		return keycloak.UserRepresentation(c.shown(u), keycloak.UserOptions{Brief: brief})
 	})
 }
 

@@ -140,7 +140,7 @@ func (c *call) listUsers() error {
 	opts := keycloak.UserOptions{
 		Brief: c.isSet("briefRepresentation", false), Access: map[string]bool{"manage": c.may(manageUsers)},
 	}
-	return c.answer(each(users, func(u *model.User) keycloak.Object { return keycloak.UserRepresentation(u, opts) }))
+	return c.answer(each(users, func(u *model.User) keycloak.Object { return keycloak.UserRepresentation(c.shown(u), opts) }))
 }
 
 // ofProvider tells whether the query asks for accounts of an identity provider:

@@ -132,7 +132,11 @@ func (c *call) getUser() error {
 		"view": true, "manage": manage, "manageGroupMembership": manage, "mapRoles": manage, "resetPassword": manage,
 		"impersonate": c.actor.holds(c.snap, "impersonation"),
 	}
-	return c.answer(keycloak.UserRepresentation(u, keycloak.UserOptions{HasOTP: hasOTP(creds), Access: access}))
+	o := keycloak.UserRepresentation(c.shown(u), keycloak.UserOptions{HasOTP: hasOTP(creds), Access: access})
+	if c.isSet("userProfileMetadata", false) {
+		o = append(o, keycloak.Member{Name: "userProfileMetadata", Value: c.userProfile().Metadata(c.snap.Realm, keycloak.ProfileAdmin, u)})
+	}
+	return c.answer(o)
 }
 
 func hasOTP(creds []model.Credential) bool {

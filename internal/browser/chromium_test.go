@@ -28,9 +28,6 @@ func TestMain(m *testing.M) {
 	if chromium.close != nil {
 		chromium.close()
 	}
-	if fetched.dir != "" {
-		_ = os.RemoveAll(fetched.dir)
-	}
 	os.Exit(code)
 }
 

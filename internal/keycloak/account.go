@@ -158,8 +158,8 @@ func (f *fields) profileText(name string) *string {
 	return &s
 }
 
-// locale reads attributes.locale. Attributes of another shape are ignored, as
-// in Keycloak.
+// locale reads attributes.locale, of several the first. Attributes of another
+// shape are ignored, as in Keycloak.
 func (f *fields) locale() []string {
 	raw, ok := f.take("attributes")
 	if !ok {
@@ -167,10 +167,10 @@ func (f *fields) locale() []string {
 	}
 	own := &fields{reader: &reader{}, m: map[string]json.RawMessage{"attributes": raw}}
 	set, _, _ := own.lists("attributes")
-	if own.err != nil || slices.ContainsFunc(set[attrLocale], func(s string) bool { return utf8.RuneCountInString(s) > maxName }) {
+	if own.err != nil || len(set[attrLocale]) == 0 || utf8.RuneCountInString(set[attrLocale][0]) > maxName {
 		return nil
 	}
-	return set[attrLocale]
+	return set[attrLocale][:1]
 }
 
 func withLocale(attributes map[string][]string, locale []string) map[string][]string {

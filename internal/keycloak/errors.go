@@ -22,6 +22,15 @@ type DocumentError struct {
 	// REST answers with one (user profile faults); "" and nil otherwise.
 	Key    string
 	Params []any
+	// Faults are all of them, where there are several such messages.
+	Faults []FieldFault
+}
+
+// FieldFault is one of several messages about a user: an attribute, Keycloak's
+// message key and its parameters.
+type FieldFault struct {
+	Field, Key string
+	Params     []any
 }
 
 // Error is "path: problem".

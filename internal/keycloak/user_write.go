@@ -48,7 +48,7 @@ func NewUser(cfg *model.Config, doc []byte, newID func() string) (*UserDocument,
 	d := &UserDocument{User: u, Credentials: readCredentials(f, u, newID)}
 	f.drop(append(slices.Clone(derivedUser), "notBefore")...)
 	u.Extra = f.rest()
-	checkProfile(f, &model.User{}, u)
+	checkUser(cfg, f, &model.User{}, u)
 	if f.err != nil {
 		return nil, f.err
 	}
@@ -89,7 +89,7 @@ func UpdateUser(cfg *model.Config, old *model.User, doc []byte) (*model.User, er
 	f.drop("username", "attributes", "createdTimestamp", "notBefore")
 	f.drop(derivedUser...)
 	u.Extra = merged(u.Extra, f.rest())
-	checkProfile(f, old, &u)
+	checkUser(cfg, f, old, &u)
 	if f.err != nil {
 		return nil, f.err
 	}
@@ -154,6 +154,27 @@ func known(actions []string) []string {
 		return nil
 	}
 	return out
+}
+
+// checkUser checks what an administrator wrote against the realm's profile.
+func checkUser(cfg *model.Config, f *fields, old, u *model.User) {
+	p := ProfileOf(cfg)
+	if !p.own {
+		checkProfile(f, old, u)
+		return
+	}
+	u.Username, u.Email = strings.ToLower(u.Username), strings.ToLower(u.Email)
+	if u.Username == "" {
+		f.failf("username", "User name is missing")
+	}
+	p.apply(old, u, ProfileAdmin)
+	if faults := p.faultsOf(old, u, ProfileAdmin); len(faults) > 0 && f.err == nil {
+		first := faults[0]
+		f.err = &DocumentError{Path: first.Field, Problem: "is not what the user profile allows", Key: first.Key, Params: first.Params}
+		if len(faults) > 1 {
+			f.err.Faults = faults
+		}
+	}
 }
 
 // checkProfile is the default user profile of Keycloak 26: what changed must

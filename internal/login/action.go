@@ -11,6 +11,7 @@ import (
 	"github.com/latchkey-id/latchkey/internal/session"
 	"github.com/latchkey-id/latchkey/internal/store"
 	"github.com/latchkey-id/latchkey/internal/ui"
+	"github.com/latchkey-id/latchkey/internal/web"
 )
 
 // showAction shows the form of a required action. One that nothing here does
@@ -21,6 +22,9 @@ func (v *visit) showAction(action string) error {
 	case session.ActionUpdatePassword:
 		return v.page(http.StatusOK, v.passwordPage())
 	case session.ActionUpdateProfile, session.ActionVerifyProfile:
+		if action == session.ActionVerifyProfile {
+			v.keep(v.pageEvent("VERIFY_PROFILE", map[string]string{"fields_to_update": strings.Join(session.MissingProfile(v.user), ",")}))
+		}
 		return v.page(http.StatusOK, v.profilePage(form, v.user, action))
 	}
 	return v.page(http.StatusBadRequest, ui.Error{Message: ui.Msg(ui.MsgUnsupportedAction, action), BackURL: v.home()})
@@ -36,6 +40,10 @@ func (v *visit) requiredAction() error {
 		return v.show(ui.Message{})
 	case v.cancels(action):
 		v.p.Action = model.ActionCancelled
+		v.p.Did = map[string]string{"custom_required_action": action}
+		e := v.pageEvent("CUSTOM_REQUIRED_ACTION_ERROR", v.p.Did)
+		e.Error = "rejected_by_user"
+		v.keep(e)
 		return v.proceed()
 	case action == session.ActionUpdatePassword:
 		return v.updatePassword()
@@ -72,15 +80,19 @@ func (v *visit) updatePassword() error {
 	password := v.form.Get("password-new")
 	switch {
 	case password == "":
+		v.passwordRefused("password_missing", "")
 		page.NewError = ui.Msg(ui.MsgMissingPassword)
 		return v.page(http.StatusOK, page)
 	case password != v.form.Get("password-confirm"):
+		v.passwordRefused("password_confirm_error", "")
 		page.ConfirmError = ui.Msg(ui.MsgPasswordsDiffer)
 		return v.page(http.StatusOK, page)
 	}
-	err := v.d.Realms.SetPassword(v.ctx, v.snap.Realm.Name, v.user.ID, password, false, v.passwordEvents())
+	v.p.Did = map[string]string{"custom_required_action": session.ActionUpdatePassword, "credential_type": credential.TypePassword}
+	err := v.d.Realms.SetPassword(v.ctx, v.snap.Realm.Name, v.user.ID, password, false, v.passwordRecord())
 	var violation *credential.ViolationError
 	if errors.As(err, &violation) {
+		v.passwordRefused("password_rejected", violation.Key)
 		page.NewError = ui.Message{Key: violation.Key, Args: violation.Args}
 		return v.page(http.StatusOK, page)
 	}
@@ -88,28 +100,73 @@ func (v *visit) updatePassword() error {
 		return err
 	}
 	if page.LogoutSessions {
-		parts, err := v.d.Sessions.PartsOfUser(v.ctx, v.snap.Config, v.user.ID)
-		if err != nil {
+		if err := v.endOthers(); err != nil {
 			return err
 		}
-		if err := v.d.Sessions.EndOthersOfUser(v.ctx, v.snap.Config, v.user.ID, v.p.SSO); err != nil {
-			return err
-		}
-		parts = slices.DeleteFunc(parts, func(e session.Ended) bool { return e.SessionID == v.p.SSO })
-		v.d.Ended(v.ctx, v.snap, v.base+"/realms/"+v.snap.Realm.Name, parts)
 	}
 	return v.acted(session.ActionUpdatePassword)
 }
 
-// passwordEvents are the events of a new password: Keycloak's old one and its
-// successor.
-func (v *visit) passwordEvents() func(tx *store.Tx) error {
-	old, next := v.record("UPDATE_PASSWORD"), v.record("UPDATE_CREDENTIAL")
+// endOthers ends all other sessions of the person, with an event LOGOUT for each
+// login.
+func (v *visit) endOthers() error {
+	parts, err := v.d.Sessions.PartsOfUser(v.ctx, v.snap.Config, v.user.ID)
+	if err != nil {
+		return err
+	}
+	logins, err := v.d.Sessions.OfUser(v.ctx, v.snap.Config, v.user.ID, false)
+	if err != nil {
+		return err
+	}
+	if err := v.d.Sessions.EndOthersOfUser(v.ctx, v.snap.Config, v.user.ID, v.p.SSO); err != nil {
+		return err
+	}
+	var events []*model.Event
+	told := map[string]bool{v.p.SSO: true}
+	for _, login := range logins {
+		if told[login.SessionID] {
+			continue
+		}
+		told[login.SessionID] = true
+		e := v.pageEvent("LOGOUT", v.p.Did)
+		e.Session, e.Details["logout_triggered_by_required_action"] = login.SessionID, session.ActionUpdatePassword
+		events = append(events, e)
+	}
+	v.keep(events...)
+	parts = slices.DeleteFunc(parts, func(e session.Ended) bool { return e.SessionID == v.p.SSO })
+	v.d.Ended(v.ctx, v.snap, v.base+"/realms/"+v.snap.Realm.Name, parts)
+	return nil
+}
+
+// passwordRefused stores the events of a new password that is none: Keycloak's
+// new one and the one before it.
+func (v *visit) passwordRefused(code, reason string) {
+	web.Log(v.ctx).Set("error", code)
+	var events []*model.Event
+	for _, kind := range passwordEvents {
+		e := v.pageEvent(kind+"_ERROR", v.p.Did)
+		e.Error = code
+		e.Details["credential_type"], e.Details["custom_required_action"] = credential.TypePassword, session.ActionUpdatePassword
+		if reason != "" {
+			e.Details["reason"] = reason
+		}
+		events = append(events, e)
+	}
+	v.keep(events...)
+}
+
+var passwordEvents = []string{"UPDATE_CREDENTIAL", "UPDATE_PASSWORD"}
+
+// passwordRecord is the events of a new password, in one transaction with it.
+func (v *visit) passwordRecord() func(tx *store.Tx) error {
+	var records []func(tx *store.Tx) error
+	for _, kind := range passwordEvents {
+		if rec := v.record(kind); rec != nil {
+			records = append(records, rec)
+		}
+	}
 	return func(tx *store.Tx) error {
-		for _, rec := range []func(tx *store.Tx) error{old, next} {
-			if rec == nil {
-				continue
-			}
+		for _, rec := range records {
 			if err := rec(tx); err != nil {
 				return err
 			}
@@ -129,15 +186,13 @@ func (v *visit) acted(action string) (err error) {
 	return v.proceed()
 }
 
-// record is the event of an action, for the transaction of its cause.
+// record is the event of the action that is done, for the transaction of its
+// cause.
 func (v *visit) record(kind string) func(tx *store.Tx) error {
 	if !v.snap.Realm.KeepsEvent(kind) {
 		return nil
 	}
-	e := v.event(kind)
-	if kind == "UPDATE_PASSWORD" || kind == "UPDATE_CREDENTIAL" {
-		e.Details["credential_type"] = credential.TypePassword
-	}
+	e := v.pageEvent(kind, v.p.Did)
 	return func(tx *store.Tx) error { return tx.InsertEvent(e) }
 }
 
@@ -164,6 +219,7 @@ func (v *visit) updateProfile(action string) error {
 	if faultIn(&page) {
 		return v.page(http.StatusOK, page)
 	}
+	v.p.Did = profileDetails(action, v.user, &next)
 	err := v.d.Realms.ChangeUser(v.ctx, v.snap.Realm.Name, v.user.ID, v.record("UPDATE_PROFILE"), func(_ *model.Config, u *model.User) error {
 		if u.Email != next.Email {
 			u.EmailVerified = false
@@ -185,6 +241,23 @@ func (v *visit) updateProfile(action string) error {
 		return err
 	}
 	return v.acted(action)
+}
+
+// profileDetails are what UPDATE_PROFILE tells: what was, and what is now.
+func profileDetails(action string, was, next *model.User) map[string]string {
+	d := map[string]string{"context": session.ActionUpdateProfile, "custom_required_action": action}
+	for _, f := range []struct{ name, was, next string }{
+		{"email", was.Email, next.Email}, {"first_name", was.FirstName, next.FirstName}, {"last_name", was.LastName, next.LastName},
+		{"username", was.Username, next.Username},
+	} {
+		if f.was == f.next {
+			continue
+		}
+		if d["updated_"+f.name] = f.next; f.was != "" {
+			d["previous_"+f.name] = f.was
+		}
+	}
+	return d
 }
 
 // nameMax is the longest name Keycloak's default user profile takes.

@@ -193,7 +193,23 @@ func (v *visit) finished() error {
 	if v.p != nil && v.p.Device != "" {
 		return v.page(http.StatusOK, ui.DeviceDone{})
 	}
-	return v.page(http.StatusOK, ui.AlreadySignedIn{BackURL: v.home()})
+	return v.page(http.StatusOK, ui.AlreadySignedIn{BackURL: v.back()})
+}
+
+// back leads from a login that is over to the client: to its home, else to where
+// the login's answer went, with what Keycloak answers there. "" where neither is
+// known, and where the answer is no address.
+func (v *visit) back() string {
+	if home := v.home(); home != "" || v.client == nil || v.p == nil {
+		return home
+	}
+	req := &v.p.Request
+	if req.ResponseMode == "form_post" || !v.client.RedirectAllowed(req.RedirectURI) {
+		return ""
+	}
+	issuer := v.base + "/realms/" + v.snap.Realm.Name
+	over := model.AuthorizationAnswer{Error: "temporarily_unavailable", Description: "authentication_expired"}
+	return model.ResponseURL(req.RedirectURI, req.ResponseMode, req.Answer(v.client, issuer, over))
 }
 
 // home is where the client lives, if it says so; "" otherwise.
@@ -252,6 +268,7 @@ func (d *Pages) restart(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || done {
 		return err
 	}
+	v.p.Anew = true
 	v.p.UserID, v.p.AuthTime, v.p.SSO, v.p.SSOTime, v.p.Again, v.p.Consents, v.user = "", 0, "", 0, false, false, nil
 	if err := d.Sessions.Advance(v.ctx, v.p, nil); err != nil {
 		return v.settled(err)

@@ -28,6 +28,9 @@ func (v *visit) authenticate() error {
 	case err != nil:
 		return err
 	case !verdict.OK:
+		if v.p.Again && v.user != nil {
+			name = "" // nobody typed it
+		}
 		v.failed(verdict.Cause, u, name)
 		v.user = nil
 		if v.p.Again {
@@ -41,7 +44,7 @@ func (v *visit) authenticate() error {
 	if v.p.UserID != u.ID { // the session of somebody else does not go on
 		v.p.SSO, v.p.SSOTime, v.p.Consents = "", 0, false
 	}
-	v.user, v.p.UserID, v.p.AuthTime = u, u.ID, v.now
+	v.user, v.p.UserID, v.p.AuthTime, v.p.Name = u, u.ID, v.now, model.EventText(name)
 	v.p.Remember = v.snap.Realm.RememberMe && v.form.Get("rememberMe") == "on" || v.p.Again && v.p.Remember
 	v.rememberName(u)
 	return v.proceed()
@@ -62,7 +65,9 @@ func (v *visit) failed(code string, u *model.User, name string) {
 	web.Log(v.ctx).Set("error", code)
 	e := v.event("LOGIN_ERROR")
 	e.Error = code
-	e.Details["username"] = name
+	if name != "" {
+		e.Details["username"] = model.EventText(name)
+	}
 	if u != nil {
 		e.UserID = u.ID
 	}

@@ -1,9 +1,6 @@
 package login
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-
 	"github.com/latchkey-id/latchkey/internal/session"
 	"github.com/latchkey-id/latchkey/internal/web"
 )
@@ -14,7 +11,7 @@ import (
 // page until his victim has given the password, and go on in his own browser.
 // So the browser that gave the password gets a cookie that was never anywhere
 // else, and only it takes the steps that are left. It belongs to the one login:
-// other tabs are not disturbed.
+// other tabs are not disturbed. The answer that ends the login clears it.
 
 // prove gives this browser, which has just given a password, the cookie.
 func (v *visit) prove() (err error) {
@@ -22,17 +19,12 @@ func (v *visit) prove() (err error) {
 		return nil
 	}
 	if v.p.Proof, err = v.d.Sessions.NewBrowser(); err == nil {
-		v.jar.Set(proofCookie(v.p), v.p.Proof, v.snap.Realm.AccessCodeLifespanLogin(), false)
+		v.jar.Set(web.ProofCookie(v.p.Tab), v.p.Proof, v.snap.Realm.AccessCodeLifespanLogin(), false)
 	}
 	return err
 }
 
 // proves tells whether this browser may go on with a login.
 func (v *visit) proves(p *session.Progress) bool {
-	return p.Proof == "" || web.SameText(v.jar.Get(proofCookie(p)), p.Proof)
-}
-
-func proofCookie(p *session.Progress) string {
-	sum := sha256.Sum256([]byte(p.Tab))
-	return web.CookieProof + hex.EncodeToString(sum[:4])
+	return p.Proof == "" || web.SameText(v.jar.Get(web.ProofCookie(p.Tab)), p.Proof)
 }

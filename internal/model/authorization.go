@@ -54,9 +54,11 @@ type AuthorizationError struct {
 	Page   string // key of its message, or the text itself where there is no key
 	Args   []any  // {0}, {1} … of the message
 
-	ClientID string // as asked for, known or not
-	Cause    string // error of the event LOGIN_ERROR, e.g. client_not_found
-	Reason   string // its detail "reason"; may be empty
+	ClientID          string // as asked for, known or not
+	ResponseType      string // as far as it was read; "" before
+	ResponseTypeKnown bool   // type and mode could be read
+	Cause             string // error of the event LOGIN_ERROR, e.g. client_not_found
+	Reason            string // its detail "reason"; may be empty
 }
 
 func (e *AuthorizationError) Error() string {
@@ -135,17 +137,19 @@ func CheckAuthorization(cfg *Config, p AuthorizationParams) (*AuthorizationReque
 		return nil, fault
 	}
 	a, fault := p.request(c)
-	for _, check := range []func(*Config, *Client, AuthorizationParams) *AuthorizationError{
+	known := false // of the fault: response type and mode were read
+	for i, check := range []func(*Config, *Client, AuthorizationParams) *AuthorizationError{
 		a.checkRedirect, a.checkResponse, a.checkFlow, a.checkBeside, a.checkPushed, a.checkScope, a.checkNonce, a.checkPKCE, a.checkACR, a.checkCreate,
 	} {
 		if fault == nil {
-			fault = check(cfg, c, p)
+			fault, known = check(cfg, c, p), i > 1
 		}
 	}
 	if fault == nil {
 		return a, nil
 	}
 	fault.ClientID, fault.RedirectURI, fault.ResponseMode, fault.State = c.ClientID, a.RedirectURI, a.ResponseMode, a.State
+	fault.ResponseType, fault.ResponseTypeKnown = a.ResponseType, known
 	return nil, fault
 }
 
@@ -210,6 +214,7 @@ func (a *AuthorizationRequest) checkResponse(_ *Config, _ *Client, p Authorizati
 		return invalidAuthorization("Missing parameter: response_type")
 	}
 	if a.ResponseType, ok = canonicalResponseType(responseType); !ok {
+		a.ResponseType = responseType
 		fault := invalidAuthorization("Unsupported response_type")
 		fault.Code, fault.Description = "unsupported_response_type", ""
 		return fault

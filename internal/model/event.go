@@ -1,5 +1,26 @@
 package model
 
+import "unicode/utf8"
+
+// maxEventText is how many characters of a name that a stranger typed an event
+// keeps: as many as a username may have.
+const maxEventText = 255
+
+// EventText shortens a name that was typed to maxEventText characters, and marks
+// that it did.
+func EventText(s string) string {
+	if len(s) <= maxEventText || utf8.RuneCountInString(s) <= maxEventText {
+		return s
+	}
+	n := 0
+	for i := range s {
+		if n++; n == maxEventText {
+			return s[:i] + "…"
+		}
+	}
+	return s
+}
+
 // Event is a user event in Keycloak's terms (EventRepresentation).
 type Event struct {
 	ID       string

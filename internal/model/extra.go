@@ -2,7 +2,9 @@ package model
 
 import (
 	"encoding/json"
+	"maps"
 	"strconv"
+	"strings"
 )
 
 // extra reads a member that is kept without being understood; def when it is
@@ -72,6 +74,25 @@ func (c *Client) AlwaysDisplayed() bool { return extra(c.Extra, "alwaysDisplayIn
 // SecurityHeaders are the realm's browserSecurityHeaders; nil when it has none.
 func (r *Realm) SecurityHeaders() map[string]string {
 	return extra[map[string]string](r.Extra, "browserSecurityHeaders", nil)
+}
+
+// AllTexts are the realm's own texts, by locale and key; nil when it has none.
+func (r *Realm) AllTexts() map[string]map[string]string {
+	return extra[map[string]map[string]string](r.Extra, "localizationTexts", nil)
+}
+
+// Texts are the realm's own texts in a language: those of its locale over
+// those of the language without country.
+func (r *Realm) Texts(lang string) map[string]string {
+	all := r.AllTexts()
+	if len(all) == 0 {
+		return nil
+	}
+	language, _, _ := strings.Cut(lang, "-")
+	texts := map[string]string{}
+	maps.Copy(texts, all[language])
+	maps.Copy(texts, all[lang])
+	return texts
 }
 
 // OfflineEndsBrowserSession tells whether a login for offline access alone

@@ -24,7 +24,7 @@ func (e *Endpoints) authorize(w http.ResponseWriter, r *http.Request) error {
 	if q == nil {
 		return err
 	}
-	req, err := q.authorizationRequest(model.NewAuthorizationParams(q.form.All()))
+	req, err := q.authorizationRequest(q.params())
 	if fault, ok := errors.AsType[*model.AuthorizationError](err); ok {
 		return q.refuseAuthorization(w, fault)
 	} else if err != nil {
@@ -50,6 +50,16 @@ func (e *Endpoints) authorize(w http.ResponseWriter, r *http.Request) error {
 	return q.beginLogin(w, p)
 }
 
+// params are the parameters of the request. One that is repeated counts as such
+// also when it is too long to be read.
+func (q *request) params() model.AuthorizationParams {
+	p := model.NewAuthorizationParams(q.form.All())
+	if q.repeated && len(p.Repeated) == 0 {
+		p.Repeated = q.form.Long()
+	}
+	return p
+}
+
 // promptErrors are the answers to prompt=none (OpenID Connect Core §3.1.2.6).
 var promptErrors = map[session.Step]string{
 	session.StepPassword: "login_required",
@@ -65,7 +75,8 @@ func (e *Endpoints) openPage(w http.ResponseWriter, r *http.Request) (*request, 
 		return nil, err
 	}
 	q.w = w
-	if q.form, err = web.ParseParameters(r); err != nil && !errors.Is(err, web.ErrDuplicated) {
+	q.form, err = web.ParseParameters(r)
+	if q.repeated = errors.Is(err, web.ErrDuplicated); err != nil && !q.repeated {
 		return nil, err
 	}
 	switch {
@@ -90,6 +101,10 @@ func (q *request) refuseAuthorization(w http.ResponseWriter, f *model.Authorizat
 	q.client = q.snap.Client(f.ClientID)
 	q.event.e.ClientID = f.ClientID
 	q.event.detail("redirect_uri", f.RedirectURI)
+	q.event.detail("response_type", f.ResponseType)
+	if f.ResponseTypeKnown {
+		q.event.detail("response_mode", f.ResponseMode)
+	}
 	q.note("error", f.Cause)
 	q.note("reason", f.Reason)
 	q.event.cause = f.Cause
@@ -229,10 +244,12 @@ func (e *Endpoints) Deny(w http.ResponseWriter, r *http.Request, snap *realm.Sna
 	if p.Device != "" {
 		return q.deny(w, p)
 	}
-	q.begin("LOGIN")
-	q.event.e.ClientID, q.event.e.UserID, q.event.cause = p.Request.ClientID, p.UserID, "rejected_by_user"
-	q.event.detail("redirect_uri", p.Request.RedirectURI)
-	q.failed("access_denied", "")
+	u, err := e.Realms.User(q.ctx, snap, p.UserID)
+	if err != nil {
+		return err
+	}
+	q.rejected(p, u)
+	q.endProof(w, p)
 	return q.answerError(w, &p.Request, "access_denied")
 }
 
@@ -245,6 +262,9 @@ func (q *request) complete(w http.ResponseWriter, p *session.Progress, u *model.
 	if p.Tab != "" {
 		l.Progress = p
 	}
+	if other, err := q.join(w, p, l); err != nil || other != nil {
+		return q.differentUser(w, p, u, other, err)
+	}
 	if req.Wants("code") {
 		l.Lifespan = q.snap.Realm.AccessCodeLifespan()
 		l.Code = &session.Code{
@@ -254,11 +274,20 @@ func (q *request) complete(w http.ResponseWriter, p *session.Progress, u *model.
 			l.Code.RedirectURI = req.RedirectURI
 		}
 	}
-	q.event.e.UserID, q.event.e.ClientID = u.ID, q.client.ClientID
-	q.event.detail("auth_method", "openid-connect")
-	q.event.detail("username", u.Username)
-	q.event.detail("redirect_uri", req.RedirectURI)
-	sid, code, started, err := q.e.Sessions.Finish(q.ctx, q.snap.Config, q.client, l, q.now, q.event.record())
+	q.loginEvent(p, u)
+	answer := model.AuthorizationAnswer{ActionStatus: p.Action}
+	if req.Action != "" && !session.Starts(req.Action) {
+		answer.ActionStatus = model.ActionFailed
+	}
+	l.Prepare = func(sid, code string) error {
+		q.beganSession(sid)
+		answer.SessionState, answer.Code = sid, code
+		if !req.Wants("token") && !req.Wants("id_token") {
+			return nil
+		}
+		return q.addTokens(&answer, req, u, sid, l.Notes, scopes)
+	}
+	sid, _, started, err := q.e.Sessions.Finish(q.ctx, q.snap.Config, q.client, l, q.now, q.event.record())
 	switch {
 	case errors.Is(err, session.ErrPushedUsed):
 		return q.refuseAuthorization(w, pushedUnknown().Of(q.client))
@@ -272,15 +301,7 @@ func (q *request) complete(w http.ResponseWriter, p *session.Progress, u *model.
 			return err
 		}
 	}
-	answer := model.AuthorizationAnswer{SessionState: sid, Code: code, ActionStatus: p.Action}
-	if req.Action != "" && !session.Starts(req.Action) {
-		answer.ActionStatus = model.ActionFailed
-	}
-	if req.Wants("token") || req.Wants("id_token") {
-		if err := q.addTokens(&answer, req, u, sid, l.Notes, scopes); err != nil {
-			return err
-		}
-	}
+	q.endProof(w, p)
 	return q.send(w, req.RedirectURI, req.ResponseMode, req.Answer(q.client, q.issuer, answer))
 }
 

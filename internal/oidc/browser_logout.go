@@ -234,7 +234,7 @@ func (q *request) finishLogout(w http.ResponseWriter, in *session.Logout, sso *s
 func (q *request) endLogin(shard int64, sid, userID string) ([]session.Ended, error) {
 	first := q.event.e
 	q.begin("LOGOUT")
-	q.event.e.ClientID = first.ClientID
+	q.event.e.ClientID = firstOf(first.ClientID, "account") // nobody's: Keycloak's own
 	q.event.e.Session, q.event.e.UserID = sid, userID
 	q.event.detail("redirect_uri", first.Details["redirect_uri"])
 	return q.end(shard, sid, false)

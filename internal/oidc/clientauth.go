@@ -27,10 +27,13 @@ func wrongSecret() error {
 // §3.1; RFC 6749 §2.3, RFC 7523 §3).
 func (q *request) authenticateClient() error {
 	id, secret, basic := web.BasicClient(q.r)
-	posted := q.form.Get("client_id")
+	posted, sent := q.form.Lookup("client_id")
 	assertion := q.form.Get("client_assertion")
 	switch {
-	case basic && (posted == "" || posted == id):
+	case basic && (!sent || posted == id):
+		if s, ok := q.form.Lookup("client_secret"); ok {
+			secret = s // the form goes first (measured), also for another client
+		}
 	case assertion != "" && q.form.Get("client_assertion_type") == jwtBearer:
 		_, sub, err := token.AssertionSubject(assertion)
 		if err != nil {
@@ -60,6 +63,7 @@ func (q *request) authenticateClient() error {
 	q.client = c
 	q.note("client_id", c.ClientID)
 	if c.PublicClient {
+		q.event.detail("client_auth_method", firstOf(c.ClientAuthenticatorType, "client-secret"))
 		return nil
 	}
 	switch c.ClientAuthenticatorType {
@@ -68,7 +72,7 @@ func (q *request) authenticateClient() error {
 			q.event.cause = "invalid_client_credentials"
 			return err
 		}
-		q.event.detail("client_auth_method", c.ClientAuthenticatorType)
+		q.event.detail("client_auth_method", firstOf(c.ClientAuthenticatorType, "client-secret"))
 		return nil
 	default:
 		fits, err := q.secretFits(secret)
@@ -79,7 +83,7 @@ func (q *request) authenticateClient() error {
 			q.event.cause = "invalid_client_credentials"
 			return wrongSecret()
 		}
-		q.event.detail("client_auth_method", c.ClientAuthenticatorType)
+		q.event.detail("client_auth_method", firstOf(c.ClientAuthenticatorType, "client-secret"))
 		return nil
 	}
 }

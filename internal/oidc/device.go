@@ -113,7 +113,14 @@ func (q *request) approve(w http.ResponseWriter, p *session.Progress, u *model.U
 	l := &session.Login{
 		Progress: p, User: u, Session: p.SSO, IP: q.ip, Remember: p.Remember, Scope: q.asked(&p.Request).FullScope(), Notes: q.loginNotes(p), Device: v,
 	}
-	q.deviceEvent(u)
+	if other, err := q.join(w, p, l); err != nil || other != nil {
+		return q.differentUser(w, p, u, other, err)
+	}
+	q.loginEvent(p, u)
+	l.Prepare = func(sid, _ string) error {
+		q.beganSession(sid)
+		return nil
+	}
 	sid, _, started, err := q.e.Sessions.Finish(q.ctx, q.snap.Config, q.client, l, q.now, q.event.record())
 	if err != nil {
 		return q.lateAnswer(w, p, err)
@@ -123,12 +130,12 @@ func (q *request) approve(w http.ResponseWriter, p *session.Progress, u *model.U
 			return err
 		}
 	}
+	q.endProof(w, p)
 	return q.deviceStatus(w, "")
 }
 
 // deny tells the device that the person refused.
 func (q *request) deny(w http.ResponseWriter, p *session.Progress) error {
-	q.begin("LOGIN")
 	v, err := q.e.Sessions.Verification(q.ctx, q.snap.Realm.Num, p.Device, q.now)
 	if err == nil {
 		err = q.e.Sessions.Deny(q.ctx, v, nil)
@@ -140,17 +147,10 @@ func (q *request) deny(w http.ResponseWriter, p *session.Progress) error {
 	if err != nil {
 		return err
 	}
-	q.deviceEvent(u)
-	q.event.cause = "rejected_by_user"
-	q.failed("access_denied", "")
+	q.rejected(p, u)
+	q.endProof(w, p)
 	q.note("error", "access_denied")
 	return q.deviceStatus(w, "access_denied")
-}
-
-func (q *request) deviceEvent(u *model.User) {
-	q.event.e.UserID, q.event.e.ClientID = u.ID, q.client.ClientID
-	q.event.detail("auth_method", "openid-connect")
-	q.event.detail("username", u.Username)
 }
 
 // lateAnswer is shown to who answers what was answered before, or what has

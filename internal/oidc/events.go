@@ -30,8 +30,51 @@ func (q *request) begin(kind string) {
 func (q *request) keeps(kind string) bool { return q.snap.Realm.KeepsEvent(kind) }
 
 func (d *eventDraft) detail(key, value string) {
-	if d != nil && d.e != nil && d.e.Details != nil && value != "" {
+	if d.collects() && value != "" {
 		d.e.Details[key] = value
+	}
+}
+
+func (d *eventDraft) drop(key string) {
+	if d.collects() {
+		delete(d.e.Details, key)
+	}
+}
+
+func (d *eventDraft) collects() bool { return d != nil && d.e != nil && d.e.Details != nil }
+
+// loginEvent fills in the event LOGIN of a login that is complete.
+func (q *request) loginEvent(p *session.Progress, u *model.User) {
+	q.event.e.UserID, q.event.e.ClientID = u.ID, q.client.ClientID
+	q.event.details(p.LoginDetails(q.client.ConsentRequired))
+	q.event.detail("username", firstOf(p.Name, u.Username))
+}
+
+// beganSession names in the event LOGIN the session it began or goes on.
+func (q *request) beganSession(sid string) {
+	q.event.e.Session = sid
+	q.event.detail("code_id", sid)
+}
+
+// rejected stores that a person refused consent.
+func (q *request) rejected(p *session.Progress, u *model.User) {
+	q.begin("LOGIN")
+	q.event.e.UserID, q.event.e.ClientID, q.event.cause = u.ID, q.client.ClientID, "rejected_by_user"
+	q.event.details(p.PageDetails())
+	q.event.detail("username", firstOf(p.Name, u.Username))
+	q.failed("access_denied", "")
+}
+
+func firstOf(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func (d *eventDraft) details(all map[string]string) {
+	for name, value := range all {
+		d.detail(name, value)
 	}
 }
 
@@ -50,18 +93,19 @@ var failures = map[string]struct {
 	code   string
 	reason bool
 }{
-	"Invalid user credentials":                              {"invalid_user_credentials", false},
-	"Account disabled":                                      {"user_disabled", false},
-	"Account is not fully set up":                           {"resolve_required_actions", false},
-	"Missing parameter: username":                           {"user_not_found", false},
-	"Client not allowed for direct access grants":           {"not_allowed", true},
-	"Client requires user consent":                          {"consent_denied", true},
-	"Offline tokens not allowed for the user or client":     {"not_allowed", true},
-	"Missing parameter: code":                               {"invalid_code", true},
-	"Code not valid":                                        {"invalid_code", false},
-	"Client not enabled to retrieve service account":        {"invalid_client", true},
-	"Public client not allowed to retrieve service account": {"invalid_client", true},
-	"Invalid token":                                         {"invalid_token", false},
+	"Invalid user credentials":                               {"invalid_user_credentials", false},
+	"Account disabled":                                       {"user_disabled", false},
+	"Account is not fully set up":                            {"resolve_required_actions", false},
+	"Missing parameter: username":                            {"user_not_found", false},
+	"Client not allowed for direct access grants":            {"not_allowed", true},
+	"Client requires user consent":                           {"consent_denied", true},
+	"Offline tokens not allowed for the user or client":      {"not_allowed", true},
+	"Missing parameter: code":                                {"invalid_code", true},
+	"Code not valid":                                         {"invalid_code", false},
+	"Auth error: Found different client_id in clientSession": {"invalid_client", true},
+	"Client not enabled to retrieve service account":         {"invalid_client", true},
+	"Public client not allowed to retrieve service account":  {"invalid_client", true},
+	"Invalid token":                                          {"invalid_token", false},
 
 	deviceOff:        {"not_allowed", true},
 	deviceBearerOnly: {"not_allowed", true},
@@ -73,7 +117,7 @@ var failures = map[string]struct {
 	model.ErrPKCEMissing.Error():                              {"code_verifier_missing", true},
 	model.ErrPKCENotAsked.Error():                             {"invalid_code_verifier", true},
 	model.ErrPKCESyntax.Error():                               {"invalid_code_verifier", true},
-	model.ErrPKCEMismatch.Error():                             {"pkce_verification_failed", true},
+	model.ErrPKCEMismatch.Error():                             {"pkce_verification_failed", false},
 }
 
 // eventError is error and reason of the event for a refused request.

@@ -20,7 +20,8 @@ func grantCode(q *request) (*Answer, error) {
 	}
 	code, err := q.e.Sessions.UseCode(q.ctx, q.snap.Realm.Num, handle, q.client.ClientID, q.now)
 	if code != nil {
-		q.event.e.UserID, q.event.e.Session = code.UserID, code.SessionID
+		q.event.e.Session = code.SessionID
+		q.event.detail("code_id", code.SessionID)
 	}
 	switch {
 	case errors.Is(err, session.ErrCodeUnknown):
@@ -30,6 +31,7 @@ func grantCode(q *request) (*Answer, error) {
 	case err != nil:
 		return nil, q.wire(err, false)
 	}
+	q.event.e.UserID = code.UserID
 	if err := q.checkCode(code); err != nil {
 		return nil, err
 	}
@@ -44,6 +46,9 @@ func grantCode(q *request) (*Answer, error) {
 func (q *request) checkCode(code *session.Code) error {
 	switch {
 	case code.RedirectURI != "" && code.RedirectURI != q.form.Get("redirect_uri"):
+		q.event.cause = "invalid_redirect_uri"
+		q.event.detail("reason", "Parameter 'redirect_uri' did not match originally saved redirect URI used in initial OIDC request. Saved redirectUri: "+
+			code.RedirectURI+", redirectUri parameter: "+q.form.Get("redirect_uri"))
 		return invalidGrant("Incorrect redirect_uri")
 	case code.ClientNum != q.client.Num:
 		return invalidGrant("Auth error: Found different client_id in clientSession")
@@ -52,9 +57,17 @@ func (q *request) checkCode(code *session.Code) error {
 	}
 	verifier, sent := q.form.Lookup("code_verifier")
 	if err := model.VerifyPKCE(code.Challenge, code.Method, verifier, sent); err != nil {
+		q.pkceReason(err)
 		return invalidGrant(err.Error())
 	}
 	return nil
+}
+
+// pkceReason is what the event tells of a wrong verifier.
+func (q *request) pkceReason(err error) {
+	if errors.Is(err, model.ErrPKCEMismatch) {
+		q.event.detail("reason", "Code mismatch")
+	}
 }
 
 // loginOf reads the online session a code belongs to, and its user.

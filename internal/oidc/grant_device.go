@@ -71,6 +71,7 @@ func (q *request) device() (*session.Device, error) {
 func (q *request) redeemDevice(d *session.Device, code *session.Code, row *model.SessionRow) (*Answer, error) {
 	verifier, sent := q.form.Lookup("code_verifier")
 	if err := model.VerifyPKCE(d.Challenge, d.Method, verifier, sent); err != nil {
+		q.pkceReason(err)
 		return nil, invalidGrant(err.Error())
 	}
 	if err := q.useDevice(d, code); err != nil {

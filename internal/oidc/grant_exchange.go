@@ -35,12 +35,16 @@ type exchange struct {
 
 // grantExchange is RFC 8693, as Keycloak's standard token exchange (version 2):
 // a client exchanges a user's access token for tokens of its own in the same
-// session. Checks run in Keycloak's order (measured).
+// session. Checks run in Keycloak's order (measured). What prepares offline
+// tokens for other clients is in grant_prepare.go.
 func grantExchange(q *request) (*Answer, error) {
 	x := &exchange{request: q}
 	q.event.detail("auth_method", "token_exchange")
 	if err := x.checkLengths(); err != nil {
 		return nil, err
+	}
+	if x.prepares() {
+		return x.prepare()
 	}
 	if err := x.checkParameters(); err != nil {
 		return nil, err

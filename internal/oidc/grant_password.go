@@ -29,12 +29,12 @@ func grantPassword(q *request) (*Answer, error) {
 	if err != nil {
 		return nil, err
 	}
+	q.event.detail("auth_method", "openid-connect")
 	username := q.form.Get("username")
 	if username == "" {
 		return nil, web.OAuthError(http.StatusUnauthorized, "invalid_request", "Missing parameter: username")
 	}
-	q.event.detail("auth_method", "openid-connect")
-	q.event.detail("username", username)
+	q.event.detail("username", model.EventText(username))
 	u, err := q.verifyPassword(username, q.form.Get("password"))
 	if err != nil {
 		return nil, q.wire(err, false)

@@ -3,6 +3,7 @@ package oidc
 import (
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/latchkey-id/latchkey/internal/model"
@@ -25,6 +26,7 @@ func countedRefresh(q *request) (*Answer, error) {
 func grantRefresh(q *request) (*Answer, error) {
 	raw := q.form.Get("refresh_token")
 	if raw == "" {
+		q.event = &eventDraft{} // leaves none (measured)
 		return nil, web.OAuthError(http.StatusBadRequest, "invalid_request", "No refresh token")
 	}
 	requested, narrow := q.form.Lookup("scope")
@@ -38,7 +40,8 @@ func grantRefresh(q *request) (*Answer, error) {
 		return nil, q.wire(err, rt != nil && rt.Typ == token.TypOffline)
 	}
 	offline := rt.Typ == token.TypOffline
-	q.event.e.Session, q.event.e.UserID = rt.Sid, rt.Sub
+	q.event.e.Session = rt.Sid
+	q.event.detail("refresh_token_sub", rt.Sub)
 	q.event.detail("refresh_token_id", rt.JTI)
 	q.event.detail("refresh_token_type", rt.Typ)
 
@@ -49,7 +52,10 @@ func grantRefresh(q *request) (*Answer, error) {
 		SessionID:  rt.Sid, Subject: rt.Sub, NewJTI: newJTI, NewIssued: q.now,
 		Prepare: func(row *model.SessionRow) (session.Record, error) {
 			var err error
-			answer, err = q.refreshed(row, rt, newJTI, requested, narrow)
+			if answer, err = q.refreshed(row, rt, newJTI, requested, narrow); err == nil && q.event.collects() {
+				q.event.detail("age_of_refresh_token", strconv.FormatInt(q.now-rt.Iat, 10))
+				q.event.detail("access_token_expiration_time", strconv.FormatInt(answer.ExpiresIn, 10))
+			}
 			return q.event.record(), err
 		},
 	})
@@ -63,6 +69,7 @@ func grantRefresh(q *request) (*Answer, error) {
 // yielded. Roles, scopes and claims are those of today.
 func (q *request) refreshed(row *model.SessionRow, rt *token.RefreshClaims, newJTI, requested string, narrow bool) (*Answer, error) {
 	u, offline := &row.User, rt.Typ == token.TypOffline
+	q.event.e.UserID = u.ID
 	scopes := q.snap.TokenScopes(q.client, rt.Scope, requested, narrow)
 	roles := q.snap.UserRoles(u.Grants)
 	if q.client.ConsentRequired {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/latchkey-id/latchkey/internal/model"
+	"github.com/latchkey-id/latchkey/internal/session"
 	"github.com/latchkey-id/latchkey/internal/token"
 	"github.com/latchkey-id/latchkey/internal/web"
 )
@@ -43,6 +44,13 @@ func (q *request) jar(w http.ResponseWriter) web.CookieJar {
 func sessionDigest(sid string) string {
 	sum := sha512.Sum384([]byte(sid))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// endProof clears the cookie of the steps of a login that has ended.
+func (q *request) endProof(w http.ResponseWriter, p *session.Progress) {
+	if p.Proof != "" {
+		q.jar(w).Clear(web.ProofCookie(p.Tab))
+	}
 }
 
 // clearIdentity logs the browser out: it holds no session any more.

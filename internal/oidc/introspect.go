@@ -3,6 +3,7 @@ package oidc
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -35,7 +36,7 @@ func (e *Endpoints) introspect(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case raw == "":
 		return web.OAuthError(http.StatusBadRequest, "invalid_request", "Token not provided.")
-	case hint != "" && hint != "access_token" && hint != "refresh_token":
+	case hint != "" && hint != "access_token" && hint != "refresh_token" && hint != hintRPT:
 		return web.OAuthError(http.StatusBadRequest, "invalid_request", "Unsupported token type.")
 	}
 	w.Header().Set("Cache-Control", "no-cache")
@@ -86,6 +87,10 @@ func (q *request) introspection(t *activeToken, hint string) map[string]any {
 	}
 	setAudience(out, audience)
 	out["active"] = true
+	if hint == hintRPT {
+		maps.DeleteFunc(out, func(name string, _ any) bool { return !rptShown[name] })
+		return out
+	}
 	out["client_id"] = t.client.ClientID
 	out["username"] = t.user.Username
 	out["token_type"] = t.claims.Typ
@@ -94,6 +99,13 @@ func (q *request) introspection(t *activeToken, hint string) map[string]any {
 	}
 	return out
 }
+
+// hintRPT asks for an access token as User-Managed Access does, which a client
+// library sends with every introspection. Of what such an answer shows there are
+// no permissions here (measured).
+const hintRPT = "requesting_party_token"
+
+var rptShown = map[string]bool{"active": true, "exp": true, "iat": true, "nbf": true, "jti": true, "aud": true, "typ": true, "acr": true}
 
 // refreshOnly are claims of refresh tokens that are nobody's business; aud is
 // written apart.

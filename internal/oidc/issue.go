@@ -112,13 +112,13 @@ func (q *request) mintFor(is *issue) (*Answer, []string, error) {
 	if is.refreshJTI == "" {
 		return a, m.aud, nil
 	}
-	return a, m.aud, q.mintRefresh(m, a)
+	return a, m.aud, q.mintRefresh(&m, a)
 }
 
 // accessPayload makes the claims of the access token.
-func (q *request) accessPayload(is *issue) (*minting, payload) {
+func (q *request) accessPayload(is *issue) (minting, payload) {
 	r, c := q.snap.Realm, q.client
-	m := &minting{issue: is, issuedAt: is.at(q.now), tokenID: is.context.JTI(token.NewJTI(q.e.Rand))}
+	m := minting{issue: is, issuedAt: is.at(q.now), tokenID: is.context.JTI(token.NewJTI(q.e.Rand))}
 	if is.session != nil {
 		m.limits = model.SessionLimits(r, c, is.session)
 	}

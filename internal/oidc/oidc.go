@@ -107,10 +107,11 @@ type request struct {
 	ip     string
 	now    int64
 
-	form   web.Form
-	client *model.Client
-	pushed string // handle of the pushed authorization request, "" for none
-	event  *eventDraft
+	form     web.Form
+	repeated bool // of a page's request: a parameter stands twice
+	client   *model.Client
+	pushed   string // handle of the pushed authorization request, "" for none
+	event    *eventDraft
 
 	unsigned bool // tokens are shown, not given: their claims alone
 

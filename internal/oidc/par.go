@@ -61,7 +61,7 @@ var credentials = []string{"client_secret", "client_assertion", "client_assertio
 // pushedParams are the checked parameters of the form, or of the request object
 // in it: then nothing beside it counts.
 func (q *request) pushedParams() (model.AuthorizationParams, error) {
-	p := model.NewAuthorizationParams(q.form.All())
+	p := q.params()
 	repeated := slices.ContainsFunc(p.Repeated, func(name string) bool { return !slices.Contains(credentials, name) })
 	p.Repeated, p.Pushed, p.Pushing = nil, true, true // told last
 	for _, name := range credentials {

@@ -75,8 +75,8 @@ func (q *request) revokeToken(ac *token.AccessClaims) (done bool, err error) {
 		userID = row.User.ID
 	}
 	q.event.e.UserID = userID
-	q.event.detail("revoked_client", q.client.ClientID)
 	if strings.EqualFold(ac.Typ, token.TypBearer) {
+		q.event.e.Session = "" // the session goes on
 		q.event.detail("token_id", ac.JTI)
 		return true, q.e.Store.Write(q.ctx, func(tx *store.Tx) error {
 			if err := tx.RevokeToken(ac.JTI, max(ac.Exp, q.now+10)); err != nil {
@@ -88,6 +88,7 @@ func (q *request) revokeToken(ac *token.AccessClaims) (done bool, err error) {
 			return nil
 		})
 	}
+	q.event.detail("revoked_client", q.client.ClientID)
 	q.event.detail("refresh_token_id", ac.JTI)
 	q.event.detail("refresh_token_type", ac.Typ)
 	key := session.Key(q.client, ac.Sid, ac.Sub, offline)

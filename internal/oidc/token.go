@@ -64,6 +64,7 @@ func (e *Endpoints) openForm(r *http.Request) (q *request, duplicated bool, err 
 		return nil, false, err
 	}
 	duplicated, err = q.parseForm()
+	q.repeated = duplicated
 	return q, duplicated, err
 }
 

@@ -45,6 +45,9 @@ func (s *Service) CreateUser(ctx context.Context, name string, body []byte, rec 
 	if errors.As(err, &weak) { // that the name is taken is told first
 		err = cmp.Or(s.usernameFree(ctx, snap.Realm.Num, doc.User.Username), err)
 	}
+	if err == nil {
+		err = s.loginNamesFree(ctx, snap.Config, nil, doc.User)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -169,6 +172,9 @@ func (s *Service) ChangeUser(ctx context.Context, name, id string, rec Record, f
 		}
 		next := cloneUser(old)
 		if err := fn(snap.Config, next); err != nil {
+			return err
+		}
+		if err := s.loginNamesFree(ctx, snap.Config, old, next); err != nil {
 			return err
 		}
 		err = s.Store.Write(ctx, func(tx *store.Tx) error {

@@ -39,6 +39,10 @@ type Login struct {
 	Pushed   string // handle of the pushed request it answers; "" for none
 
 	Device *Verification // of the device it approves; nil: none
+
+	// Prepare, when set, is told session and code once they are known, before
+	// anything is written; its error ends the login without a trace.
+	Prepare func(sid, code string) error
 }
 
 // Finish starts the login's session, or adds the client to the one that goes
@@ -62,6 +66,11 @@ func (s *Service) Finish(ctx context.Context, cfg *model.Config, c *model.Client
 		}
 		code = pending.Handle
 	}
+	if l.Prepare != nil {
+		if err := l.Prepare(sid, code); err != nil {
+			return "", "", false, err
+		}
+	}
 	markPushed, err := s.usePushed(ctx, cfg.Realm.Num, l.Pushed, now)
 	if err != nil {
 		return "", "", false, err
@@ -79,7 +88,7 @@ func (s *Service) Finish(ctx context.Context, cfg *model.Config, c *model.Client
 			}
 		}
 		if !started {
-			if err := goesOn(tx, l.User.ID, l.Session); err != nil {
+			if err := lives(tx, l.User.ID, l.Session, false); err != nil {
 				return err
 			}
 		}
@@ -105,10 +114,10 @@ func (s *Service) Finish(ctx context.Context, cfg *model.Config, c *model.Client
 	return sid, code, started, err
 }
 
-// goesOn tells whether the online session that is to go on is still there: it
-// may have ended since it was read, and must not come back.
-func goesOn(tx *store.Tx, userID, sessionID string) error {
-	us, _, err := tx.FindUserSession(model.ShardOf(userID), sessionID, false)
+// lives tells whether the session that is to go on is still there: it may have
+// ended since it was read, and must not come back.
+func lives(tx *store.Tx, userID, sessionID string, offline bool) error {
+	us, _, err := tx.FindUserSession(model.ShardOf(userID), sessionID, offline)
 	if errors.Is(err, store.ErrNotFound) || err == nil && (us.Ended != nil || us.UserID != userID) {
 		return model.ErrSessionGone
 	}

@@ -87,7 +87,7 @@ func revokeOffline(tx *store.Tx, cfg *model.Config, in End, parts []Ended, e mod
 			continue
 		}
 		key := store.SessionKey{Shard: in.Shard, SessionID: in.SessionID, ClientNum: p.ClientNum, Offline: true}
-		if err := endShare(tx, key, e); err != nil {
+		if _, err := endShare(tx, key, e); err != nil {
 			return err
 		}
 	}
@@ -95,18 +95,18 @@ func revokeOffline(tx *store.Tx, cfg *model.Config, in End, parts []Ended, e mod
 }
 
 // endShare ends a client's part of a session, and the session with its last
-// part.
-func endShare(tx *store.Tx, key store.SessionKey, e model.Ending) error {
+// part; false when it was not live.
+func endShare(tx *store.Tx, key store.SessionKey, e model.Ending) (bool, error) {
 	ended, err := tx.EndClientSession(key, e)
 	if err != nil || !ended {
-		return err
+		return false, err
 	}
 	rest, err := tx.LiveClientSessions(key.Shard, key.SessionID, key.Offline)
 	if err != nil || rest > 0 {
-		return err
+		return true, err
 	}
 	_, err = tx.EndUserSession(key.Shard, key.SessionID, key.Offline, e)
-	return err
+	return true, err
 }
 
 // once leaves out a client's second part of one session, the twin's.
@@ -271,19 +271,25 @@ func (s *Service) EndOthersOfUser(ctx context.Context, cfg *model.Config, userID
 }
 
 // EndOfflineOfUserClient ends every offline session share of one client of a
-// user, as when its consent is taken back.
+// user, as when its consent is taken back. The logins they came from go on, the
+// client's part in them too (measured).
 func (s *Service) EndOfflineOfUserClient(ctx context.Context, cfg *model.Config, c *model.Client, userID, reason, by string) (n int, err error) {
 	views, err := s.OfUserClient(ctx, cfg, c, userID, true)
 	if err != nil {
 		return 0, err
 	}
+	e := s.ending(reason, by)
 	for _, v := range views {
 		key := store.SessionKey{Shard: model.ShardOf(userID), SessionID: v.SessionID, ClientNum: c.Num, Offline: true}
-		ok, err := s.EndClient(ctx, key, reason, by, nil)
+		ended := false
+		err := s.Store.Write(ctx, func(tx *store.Tx) (err error) {
+			ended, err = endShare(tx, key, e)
+			return err
+		})
 		if err != nil {
-			return n, err
+			return n, fmt.Errorf("end offline sessions of a client: %w", err)
 		}
-		if ok {
+		if ended {
 			n++
 		}
 	}

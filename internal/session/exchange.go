@@ -100,12 +100,15 @@ func Whole(us *model.UserSession, parts []model.ClientSession) *model.ClientSess
 	return cs
 }
 
-// loginNotes are the notes that tell how the person logged in; those of first
-// go first.
+// LoginNotes are those of a session's notes that tell how and with what the
+// person logged in; nil for none.
+func LoginNotes(notes map[string]string) map[string]string { return loginNotes(notes, nil) }
+
+// loginNotes are LoginNotes of two sessions; those of first go first.
 func loginNotes(first, then map[string]string) map[string]string {
 	var out map[string]string
 	for _, from := range []map[string]string{then, first} {
-		for _, name := range []string{NoteAuthTime, "acr", "amr"} {
+		for _, name := range []string{NoteAuthTime, "acr", "amr", model.NoteUserAgent} {
 			if v := from[name]; v != "" {
 				if out == nil {
 					out = map[string]string{}
@@ -115,6 +118,21 @@ func loginNotes(first, then map[string]string) map[string]string {
 		}
 	}
 	return out
+}
+
+// While is a Record that is stored only while a session lives: the write it
+// belongs to fails with model.ErrSessionGone when us has ended meanwhile. us
+// names the session and its user; nil is none to look at.
+func While(us *model.UserSession, rec Record) Record {
+	if us == nil {
+		return rec
+	}
+	return func(tx *store.Tx) error {
+		if err := lives(tx, us.UserID, us.ID, us.Offline); err != nil {
+			return err
+		}
+		return rec.in(tx)
+	}
 }
 
 // Joined is a client that joins an online session by token exchange, for
@@ -146,7 +164,7 @@ func (s *Service) Join(ctx context.Context, cfg *model.Config, c *model.Client, 
 		return err
 	}
 	err = s.Store.Write(ctx, func(tx *store.Tx) error {
-		if err := goesOn(tx, us.UserID, us.ID); err != nil {
+		if err := lives(tx, us.UserID, us.ID, false); err != nil {
 			return err
 		}
 		if err := tx.AttachSession(us, cs, model.SessionLimits(cfg.Realm, c, cs).Dies(cs)); err != nil {
@@ -177,7 +195,7 @@ func (in *Joined) notes(c *model.Client) map[string]string {
 			from[in.Parts[i].ClientNum] = true
 		}
 	}
-	notes := loginNotes(Whole(in.Session, in.Parts).Notes, nil)
+	notes := LoginNotes(Whole(in.Session, in.Parts).Notes)
 	if notes == nil {
 		notes = map[string]string{}
 	}

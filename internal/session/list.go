@@ -83,3 +83,14 @@ func (s *Service) Access(ctx context.Context, cfg *model.Config, c *model.Client
 	}
 	return row, revoked, nil
 }
+
+// OfClients lists a page of the live sessions of several clients, each as its
+// client sessions with them, and how many of the first sessions to pass over
+// there were too few. match, when not nil, chooses sessions.
+func (s *Service) OfClients(ctx context.Context, cfg *model.Config, clients []*model.Client, offline bool, first, max int, match func([]store.SessionView) bool) ([][]store.SessionView, int, error) {
+	p := store.SessionPage{Realm: cfg.Realm.Num, Offline: offline, First: first, Max: max, Live: s.liveAny(cfg), Match: match}
+	for _, c := range clients {
+		p.Clients = append(p.Clients, c.Num)
+	}
+	return s.Store.SessionsOfClients(ctx, p)
+}

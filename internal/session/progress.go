@@ -33,8 +33,13 @@ type Progress struct {
 	SSOTime  int64  `json:"sso_time,omitempty"` // Unix seconds; the password of that login
 	Again    bool   `json:"again,omitempty"`    // its password is asked for again
 	Remember bool   `json:"remember,omitempty"`
+	Anew     bool   `json:"anew,omitempty"`     // the person chose to log in as somebody else
 	Consents bool   `json:"consents,omitempty"` // consent was given on the way
+	Name     string `json:"name,omitempty"`     // as the person typed it
 	Action   string `json:"action,omitempty"`   // how the action the application started ended: model.ActionDone …; "" while it has not
+
+	// Did is what events tell of the action that this very request did.
+	Did map[string]string `json:"-"`
 
 	pending *store.Pending
 }

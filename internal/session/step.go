@@ -69,10 +69,21 @@ func nextAction(cfg *model.Config, u *model.User) string {
 	if len(u.RequiredActions) > 0 {
 		return u.RequiredActions[0]
 	}
-	if cfg.Realm.Name != "master" && (u.Email == "" || u.FirstName == "" || u.LastName == "") {
-		return ActionVerifyProfile // the default user profile asks for them (behaviour §0a)
+	if cfg.Realm.Name != "master" && len(MissingProfile(u)) > 0 {
+		return ActionVerifyProfile
 	}
 	return ""
+}
+
+// MissingProfile names what a user lacks of what the default user profile asks
+// for (behaviour §0a).
+func MissingProfile(u *model.User) (fields []string) {
+	for _, f := range []struct{ name, value string }{{"lastName", u.LastName}, {"firstName", u.FirstName}, {"email", u.Email}} {
+		if f.value == "" {
+			fields = append(fields, f.name)
+		}
+	}
+	return fields
 }
 
 // MissingConsent lists the scopes among asked that a consent screen shows and

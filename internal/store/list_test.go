@@ -143,6 +143,38 @@ func TestSessionsOfUser_OldestFirst(t *testing.T) {
 	}
 }
 
+func TestNewestSessionsOfUser_TheLimitThatBeganLast(t *testing.T) {
+	t.Parallel()
+	s := storetest.Open(t)
+	mustInsert(t, s, alice())
+	for _, at := range []int64{3000, 1000, 4000, 2000} {
+		start(t, s, alice(), at/1000, true, at)
+	}
+	start(t, s, alice(), 9, false, 5000)
+	began := func(limit int, live store.Live) (out []int64) {
+		all, err := s.NewestSessionsOfUser(t.Context(), 1, alice().ID, true, limit, live)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range all {
+			out = append(out, v.Started)
+		}
+		return out
+	}
+	if diff := cmp.Diff([]int64{3000, 4000}, began(2, nil)); diff != "" {
+		t.Errorf("the two newest (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]int64{1000, 2000, 3000, 4000}, began(10, nil)); diff != "" {
+		t.Errorf("up to ten (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]int64{3000}, began(2, func(cs *model.ClientSession) bool { return cs.Started < 4000 })); diff != "" {
+		t.Errorf("those of the two newest that live (-want +got):\n%s", diff)
+	}
+	if other, err := s.NewestSessionsOfUser(t.Context(), 2, alice().ID, true, 10, nil); err != nil || len(other) != 0 {
+		t.Errorf("in another realm: %v, %v", other, err)
+	}
+}
+
 func TestRebuildCounts_RepairsCounters(t *testing.T) {
 	t.Parallel()
 	s := manySessions(t, 300, far)

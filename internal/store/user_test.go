@@ -180,6 +180,53 @@ func TestUser_Delete(t *testing.T) {
 	mustInsert(t, s, alice())
 }
 
+func TestCredentials_LabelAndDelete(t *testing.T) {
+	t.Parallel()
+	s := storetest.Open(t)
+	other := named(2, "bob", "")
+	for u, cred := range map[*model.User]string{alice(): "one", other: "two"} {
+		if err := insert(s, t, store.NewUser{User: u, Credentials: []model.Credential{password(cred, "1")}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	labels := func(userID string) (out []string) {
+		creds, err := s.Credentials(t.Context(), userID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range creds {
+			out = append(out, c.ID+" "+c.Label)
+		}
+		return out
+	}
+	label := func(id, text string) (found bool) {
+		write(t, s, func(tx *store.Tx) (err error) {
+			found, err = tx.LabelCredential(alice().ID, id, text)
+			return err
+		})
+		return found
+	}
+	if !label("one", "laptop") || label("two", "x") || label("none", "x") {
+		t.Error("a credential is labelled that is not the user's, or the user's is not")
+	}
+	if diff := cmp.Diff([]string{"one laptop"}, labels(alice().ID)); diff != "" {
+		t.Errorf("labelled (-want +got):\n%s", diff)
+	}
+	if label("one", ""); labels(alice().ID)[0] != "one " {
+		t.Errorf("label %q is not gone", labels(alice().ID)[0])
+	}
+	remove := func(id string) (found bool) {
+		write(t, s, func(tx *store.Tx) (err error) {
+			found, err = tx.DeleteCredential(alice().ID, id)
+			return err
+		})
+		return found
+	}
+	if remove("two") || !remove("one") || remove("one") || len(labels(alice().ID)) != 0 || len(labels(other.ID)) != 1 {
+		t.Error("another credential is removed than the user's one")
+	}
+}
+
 func TestCredentials_SetAndReplace(t *testing.T) {
 	t.Parallel()
 	s := storetest.Open(t)

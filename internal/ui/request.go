@@ -19,6 +19,7 @@ func OptionsOf(r *http.Request, realm *model.Realm, c *model.Client, uiLocales, 
 		Realm: Realm{Name: realm.Name, DisplayName: realm.DisplayName, DisplayNameHTML: realm.DisplayNameHTML(), SecurityHeaders: realm.SecurityHeaders()},
 		Lang:  Choose(Locales{on, supported, def}, asked),
 	}
+	o.Overrides = realm.Texts(o.Lang)
 	if c != nil {
 		o.Client = &Client{
 			ID: c.ClientID, Name: c.Name, LogoURI: c.Attributes["logoUri"],

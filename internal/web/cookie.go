@@ -1,7 +1,9 @@
 package web
 
 import (
+	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/hex"
 	"net/http"
 	"net/url"
 	"strings"
@@ -16,6 +18,12 @@ const (
 	CookieRemember = "KEYCLOAK_REMEMBER_ME" // username:… of the last login
 	CookieProof    = "AUTH_STEP_"           // and a login's digest: that this browser gave its password
 )
+
+// ProofCookie is the name of the cookie CookieProof of the login with a handle.
+func ProofCookie(handle string) string {
+	sum := sha256.Sum256([]byte(handle))
+	return CookieProof + hex.EncodeToString(sum[:4])
+}
 
 // CookieJar sets and reads the cookies of a realm in one answer.
 type CookieJar struct {

@@ -167,7 +167,12 @@ func fail(w http.ResponseWriter, r *http.Request, err error, page ErrorPage) {
 type ErrorPage func(w http.ResponseWriter, r *http.Request, e *Error)
 
 // pageable tells which errors Keycloak shows as a page when the request takes
-// HTML: those without a shape of their own and faults of the server.
+// HTML: those without a shape of their own and faults of the server. So are
+// parameters that cannot be read: no endpoint has seen them.
 func pageable(e *Error) bool {
+	switch e {
+	case errQueryText, errFormEncoding, errTooManyParams:
+		return true
+	}
 	return e.Message == "" && e.Description == "" || e.Status == http.StatusInternalServerError
 }

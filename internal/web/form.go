@@ -92,6 +92,10 @@ func (f Form) TooLong(name string) bool {
 	return false
 }
 
+// Long names the parameters that were left out for their length, repeated ones
+// as often.
+func (f Form) Long() []string { return f.long }
+
 // ParseForm reads the parameters of a request. Only a body of type
 // application/x-www-form-urlencoded has any: another type is an empty form and
 // no error, and the query is not looked at. Parameters longer than they may be
@@ -180,7 +184,7 @@ func parseForm(body string) (Form, error) {
 			continue
 		}
 		if len(f.pairs)+len(f.long) == MaxParams {
-			return Form{}, OAuthError(http.StatusBadRequest, "invalid_request", "too many parameters")
+			return Form{}, errTooManyParams
 		}
 		name, value, _ := strings.Cut(part, "=")
 		name, ok := formText(name)
@@ -235,7 +239,10 @@ func tooLong(name, value string) bool {
 	return utf8.RuneCountInString(value) > MaxValue
 }
 
-var errFormEncoding = OAuthError(http.StatusBadRequest, "invalid_request", "Malformed form body")
+var (
+	errFormEncoding  = OAuthError(http.StatusBadRequest, "invalid_request", "Malformed form body")
+	errTooManyParams = OAuthError(http.StatusBadRequest, "invalid_request", "too many parameters")
+)
 
 // formText decodes a name or value of application/x-www-form-urlencoded. ok is
 // false for wrong percent encoding and for NUL, which no database text takes.

@@ -97,11 +97,20 @@ func (m *Mux) Unmatched(prefix string, check func(r *http.Request) error) {
 
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if e := checkPath(r); e != nil {
-		fail(w, r, e, nil)
+		fail(w, r, e, m.queryPage(e))
 		return
 	}
 	m.once.Do(m.complete)
 	m.mux.ServeHTTP(w, r)
+}
+
+// queryPage shows a query that is no text to a person; a path that is none gets
+// its one answer.
+func (m *Mux) queryPage(e *Error) ErrorPage {
+	if e == errQueryText {
+		return m.ErrorPage
+	}
+	return nil
 }
 
 type route struct {

@@ -42,12 +42,13 @@ func checkPath(r *http.Request) *Error {
 		return notFound(u.Path)
 	}
 	if u.RawQuery != "" && !textQuery(u.RawQuery) {
-		return OAuthError(http.StatusBadRequest, "invalid_request", "Query contains bytes that are no text")
+		return errQueryText
 	}
 	return nil
 }
 
 var (
+	errQueryText     = OAuthError(http.StatusBadRequest, "invalid_request", "Query contains bytes that are no text")
 	errNotNormalized = OAuthError(http.StatusBadRequest, "missingNormalization", "Request path not normalized")
 	errSemicolon     = OAuthError(http.StatusBadRequest, "invalidCharacter", "Request path contains invalid character ';'")
 	errBackslash     = OAuthError(http.StatusBadRequest, "invalidCharacter", `Request path contains invalid character '\'`)
