@@ -46,7 +46,6 @@ type step struct {
 	Subset   bool           `json:"subset"`
 	Noted    map[string]any `json:"noted"`
 
-	raw []byte // the step as recorded
 }
 
 // UnmarshalJSON keeps numbers as parseJSON reads them and refuses members the
