@@ -29,7 +29,7 @@ var (
 
 // What a scan costs, in rows that times alone leave out.
 const (
-	scanBudget    = 8000 // of one call: some 20 ms
+	scanBudget    = 3000 // of one call: 10 µs each where PostgreSQL reads its pages anew
 	scanStatement = 50   // of a statement by itself
 	scanRow       = 3    // more, of a row whose session is read
 	scanRun       = 1000 // rows of one statement, about
