@@ -276,13 +276,15 @@ func (b *bench) adminRows(ctx context.Context, r *report, sessions int, stored *
 		{"offline-session-count", "GET", client + "/offline-session-count", "", 20, targetList},
 		{"offline-sessions, first page of 100", "GET", client + "/offline-sessions?first=0&max=100", "", 20, targetList},
 		{fmt.Sprintf("offline-sessions, first=%d&max=100", sessions/2), "GET", fmt.Sprintf("%s/offline-sessions?first=%d&max=100", client, sessions/2), "", 20, targetList},
+		{"ui-ext/sessions, first page of 101", "GET", realm + "/ui-ext/sessions?type=ALL&first=0&max=101", "", 20, targetList},
+		{fmt.Sprintf("ui-ext/sessions, first=%d&max=101", sessions/2), "GET", fmt.Sprintf("%s/ui-ext/sessions?type=ALL&first=%d&max=101", realm, sessions/2), "", 20, targetList},
 		{"client-session-stats", "GET", realm + "/client-session-stats", "", 20, targetList},
 	} {
 		if _, err := b.row(p, r, q); err != nil {
 			return err
 		}
 	}
-	if err := b.offlineRows(p, r, sessions); err != nil {
+	if err := b.offlineRows(p, r); err != nil {
 		return err
 	}
 	if err := b.endingRows(p, r, realm, client, stored); err != nil {
