@@ -113,17 +113,20 @@ func (c *call) getMapper(m *mapped) error {
 }
 
 func (c *call) postMapper(m *mapped) error {
-	doc, err := c.body()
+	given, err := c.body()
 	if err != nil {
 		return err
 	}
-	if err := knownMapper(doc, ""); err != nil {
+	if err := knownMapper(given, ""); err != nil {
 		return err
 	}
-	id := newID()
-	rec := c.record(deed{op: opCreate, on: onMapper, path: m.path("models/" + id), body: doc})
+	doc, id, err := withID(given)
+	if err != nil {
+		return err
+	}
+	rec := c.record(deed{op: opCreate, on: onMapper, path: m.path("models/" + id), body: given})
 	err = m.change(rec, func(ms []model.ProtocolMapper) ([]model.ProtocolMapper, error) {
-		made, err := keycloak.NewProtocolMapper(doc, ms, func() string { return id })
+		made, err := keycloak.NewProtocolMapper(doc, ms, newID)
 		return append(ms, made), err
 	})
 	if err != nil {
