@@ -78,9 +78,9 @@ func TestProfile_ValidatorsRefuseWhatTheyAreFor(t *testing.T) {
 		for value, key := range map[string]string{tt.bad: tt.key, tt.good: "", "": ""} {
 			_, err := NewUser(cfg, []byte(`{"username":"anna","attributes":{"x":["`+value+`"]}}`), counter())
 			var fault *DocumentError
-			if got := ""; errors.As(err, &fault) {
-				if got = fault.Key; got != key {
-					t.Errorf("%s %s of %q: %q, want %q", tt.validator, tt.config, value, got, key)
+			if errors.As(err, &fault) {
+				if fault.Key != key {
+					t.Errorf("%s %s of %q: %q, want %q", tt.validator, tt.config, value, fault.Key, key)
 				}
 			} else if key != "" {
 				t.Errorf("%s %s takes %q", tt.validator, tt.config, value)
