@@ -30,7 +30,7 @@ PLATFORMS := linux/amd64 linux/arm64 darwin/arm64 windows/amd64
 .PHONY: test lint fmt vet staticcheck golangci race fuzz bench microbench build cross vuln screenshots check-go check-cc check-postgres check-chromium check-clients
 
 test: check-go check-postgres check-chromium check-clients
-	go test $(TESTFLAGS) $(PACKAGES)
+	go test -timeout 30m $(TESTFLAGS) $(PACKAGES)
 
 lint: fmt vet staticcheck golangci
 
@@ -47,7 +47,7 @@ golangci: check-go
 	go run $(GOLANGCI) run $(PACKAGES)
 
 race: check-go check-cc check-postgres check-chromium check-clients
-	CGO_ENABLED=1 go test -race $(TESTFLAGS) $(PACKAGES)
+	CGO_ENABLED=1 go test -race -timeout 40m $(TESTFLAGS) $(PACKAGES)
 
 fuzz: check-go
 	@.ci/fuzz $(FUZZTIME) $(FUZZJOBS) $(PACKAGES)

@@ -162,8 +162,22 @@ func TestSession_ListAndRevokeBesideAServer(t *testing.T) {
 	if a := p.refresh(t, tokens[0]); a.status != http.StatusOK {
 		t.Fatalf("refresh after a dry run = %d %s", a.status, a.raw)
 	}
+	if out := must(t, dir, "session", "explain", id); !strings.HasPrefix(out, "offline session "+id+" of user1 with "+demoClient) || !strings.Contains(out, "Lives until ") || !strings.Contains(out, "realm idle") {
+		t.Errorf("explain of a live one = %q", out)
+	}
 	if out := must(t, dir, "session", "revoke", id); !strings.HasPrefix(out, "Ended offline session "+id) {
 		t.Errorf("revoke = %q", out)
+	}
+	if out := must(t, dir, "session", "explain", id); !strings.Contains(out, "Ended at ") || !strings.Contains(out, "by latchkey command: an administrator ended it") {
+		t.Errorf("explain of an ended one = %q", out)
+	}
+	var explained []explanationDocument
+	if err := json.Unmarshal([]byte(must(t, dir, "session", "explain", id, "--json")), &explained); err != nil || len(explained) == 0 ||
+		explained[0].State != "ended" || explained[0].Ended.Reason != "admin" || explained[0].Realm != "demo" || explained[0].Kind != "offline" {
+		t.Errorf("explain --json = %+v, %v", explained, err)
+	}
+	if r := latchkey(t, dir, "", "session", "explain", id, "--client", "account"); r.code != exitNotFound {
+		t.Errorf("explain of another client's part = %d %q", r.code, r.err)
 	}
 	refuses(t, p, tokens[0])
 	if r := latchkey(t, dir, "", "session", "revoke", id); r.code != exitNotFound || !strings.Contains(r.err, "(admin)") {

@@ -6,7 +6,10 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 
+	"github.com/latchkey-id/latchkey/internal/credential"
 	"github.com/latchkey-id/latchkey/internal/realm"
 	"github.com/latchkey-id/latchkey/internal/store"
 )
@@ -37,6 +40,56 @@ func ensureDemo(ctx context.Context, realms *realm.Service) (imported bool, err 
 		return false, fmt.Errorf("import demo realm: %w", err)
 	}
 	return true, nil
+}
+
+// errDemoData keeps the passwords of a demo from strangers.
+var errDemoData = errors.New(`this database was made by serve --demo, and administrator "admin" still has the password "admin".
+Other machines can reach this server: take another --db, or change that password first (latchkey user set-password --realm master admin)`)
+
+// refuseDemoData refuses to serve a demo's data to other machines while its
+// administrator has the password everybody knows.
+//
+// Errors: errDemoData.
+func (a *app) refuseDemoData(ctx context.Context, realms *realm.Service, st *store.Store) error {
+	if a.set.Demo || a.set.local() {
+		return nil
+	}
+	if _, err := realms.Snapshot(ctx, demoRealm); errors.Is(err, realm.ErrUnknownRealm) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	master, err := realms.Snapshot(ctx, realm.Master)
+	if err != nil {
+		return err
+	}
+	_, creds, err := st.UserAndPassword(ctx, master.Realm.Num, demoAdmin, false)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	for _, c := range creds {
+		known, _, err := realms.Hasher.Verify(ctx, c, demoAdmin, credential.Policy{})
+		if err != nil {
+			return fmt.Errorf("check password of administrator %s: %w", demoAdmin, err)
+		}
+		if known {
+			return errDemoData
+		}
+	}
+	return nil
+}
+
+// local tells whether only this machine can reach the server: it listens on a
+// loopback address, and no other URL leads to it.
+func (s *settings) local() bool {
+	host, _, err := net.SplitHostPort(s.Listen)
+	if err != nil || !loopback(host) {
+		return false
+	}
+	u, err := url.Parse(s.PublicURL)
+	return s.PublicURL == "" || err == nil && loopback(u.Hostname())
 }
 
 // demoText says what to try. Its three lines need a POSIX shell, curl and sed,

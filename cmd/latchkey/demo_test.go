@@ -84,6 +84,25 @@ func TestServeDemo_SecondStartFindsTheData(t *testing.T) {
 	}
 }
 
+// TestServe_DemoDataStaysAtHome: other machines do not meet the password that
+// everybody knows.
+func TestServe_DemoDataStaysAtHome(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	serve(t, dir, nil, "--demo").stop(t)
+	public := freely("--public-url", "https://id.example.org")
+	if r := latchkey(t, dir, "", public...); r.code != exitFailed || !strings.Contains(r.err, "made by serve --demo") {
+		t.Errorf("a demo's data at a public URL: exit %d, %s", r.code, r.err)
+	}
+	if r := latchkey(t, dir, "", freely("--listen", "0.0.0.0:0")...); r.code != exitFailed || !strings.Contains(r.err, "made by serve --demo") {
+		t.Errorf("a demo's data on every address: exit %d, %s", r.code, r.err)
+	}
+	if r := latchkey(t, dir, "another password\n", "user", "set-password", "--realm", "master", "admin"); r.code != 0 {
+		t.Fatalf("set-password: %s", r.err)
+	}
+	serve(t, dir, nil, "--public-url", "https://id.example.org")
+}
+
 // TestServe_KillLosesNothing: what was acknowledged survives kill -9.
 func TestServe_KillLosesNothing(t *testing.T) {
 	t.Parallel()

@@ -126,6 +126,9 @@ func (a *app) serveStore(ctx context.Context, n node, ready func()) error {
 
 // prepare puts into the store what the settings ask for.
 func (a *app) prepare(ctx context.Context, realms *realm.Service, n node) error {
+	if err := a.refuseDemoData(ctx, realms, n.store); err != nil {
+		return err
+	}
 	if err := a.bootstrap(ctx, realms, n); err != nil {
 		return err
 	}

@@ -17,12 +17,12 @@ import (
 func newSession(a *app) *cobra.Command {
 	return group(&cobra.Command{
 		Use:   "session",
-		Short: "List and revoke sessions",
-		Long: `Lists and revokes sessions, directly in the database. A revoked session's tokens
-are refused at once, by a running server too.`,
+		Short: "List, explain and revoke sessions",
+		Long: `Lists, explains and revokes sessions, directly in the database. A revoked
+session's tokens are refused at once, by a running server too.`,
 		Example: `  latchkey session list --realm demo
   latchkey session revoke --realm demo --user user1 --dry-run`,
-	}, newSessionList(a), newSessionRevoke(a))
+	}, newSessionList(a), newSessionExplain(a), newSessionRevoke(a))
 }
 
 // sessionFilter says which sessions a command is about.
@@ -219,14 +219,18 @@ type sessionDocument struct {
 func sessionDocuments(snap *realm.Snapshot, views []store.SessionView) []sessionDocument {
 	docs := make([]sessionDocument, 0, len(views))
 	for _, v := range views {
-		scopes := strings.Fields(v.Scope)
-		slices.Sort(scopes)
 		docs = append(docs, sessionDocument{
 			ID: v.SessionID, Kind: kind(v.Offline), Realm: snap.Realm.Name, UserID: v.UserID, Username: v.Username,
-			ClientID: clientName(snap, v.ClientNum), Scopes: scopes, Started: moment(v.Started), LastRefresh: moment(v.LastRefresh), IPAddress: v.IP,
+			ClientID: clientName(snap, v.ClientNum), Scopes: sortedScopes(v.Scope), Started: moment(v.Started), LastRefresh: moment(v.LastRefresh), IPAddress: v.IP,
 		})
 	}
 	return docs
+}
+
+func sortedScopes(text string) []string {
+	scopes := strings.Fields(text)
+	slices.Sort(scopes)
+	return scopes
 }
 
 func kind(offline bool) string {

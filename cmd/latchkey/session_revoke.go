@@ -147,7 +147,7 @@ func (a *app) revokeUser(ctx context.Context, t *tools, r revocation, snap *real
 
 // revokeOne ends a session by its id: the offline one, the online one, or both.
 func (a *app) revokeOne(ctx context.Context, t *tools, r revocation) error {
-	shard, snap, err := t.locate(ctx, r)
+	shard, snap, err := t.locate(ctx, r.id, r.sessionFilter)
 	if err != nil {
 		return err
 	}
@@ -223,7 +223,7 @@ func ending(cs *model.ClientSession, us *model.UserSession) string {
 }
 
 // locate finds the shard of a session id, and the realm where one is named.
-func (t *tools) locate(ctx context.Context, r revocation) (shard int64, snap *realm.Snapshot, err error) {
+func (t *tools) locate(ctx context.Context, id string, r sessionFilter) (shard int64, snap *realm.Snapshot, err error) {
 	if r.realm != "" || r.user != "" {
 		if snap, err = t.realm(ctx, r.realm); err != nil {
 			return 0, nil, err
@@ -236,9 +236,9 @@ func (t *tools) locate(ctx context.Context, r revocation) (shard int64, snap *re
 		}
 		return model.ShardOf(u.ID), snap, nil
 	}
-	shard, ok := model.SessionShard(r.id)
+	shard, ok := model.SessionShard(id)
 	if !ok {
-		return 0, nil, usagef("session %q: an id of this form does not tell where it lies, name its user too with --realm and --user", r.id)
+		return 0, nil, usagef("session %q: an id of this form does not tell where it lies, name its user too with --realm and --user", id)
 	}
 	return shard, snap, nil
 }

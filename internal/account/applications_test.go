@@ -205,4 +205,10 @@ func TestEndOffline_OneApplication(t *testing.T) {
 	if err != nil || row.Session.Ended == nil || row.Session.Ended.Reason != model.EndedByUser || row.Session.Ended.By != id {
 		t.Errorf("ending %+v %v, want by the user", row.Session.Ended, err)
 	}
+	text := p.get("/admin/realms/r/offline-sessions/"+all["one"].Sid+"/explain", p.admin).want(200).Body
+	for _, want := range []string{`"user"`, "the person ended it in their account", "anna"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("explain does not tell %s: %s", want, text)
+		}
+	}
 }

@@ -76,7 +76,8 @@ func (c *call) object(l *login) keycloak.Object {
 
 // isCurrent tells whether the request's token belongs to the session.
 func (c *call) isCurrent(l *login) bool {
-	return l.id == c.bearer.SessionID() && l.offline == c.bearer.Offline
+	own := c.bearer.Session
+	return own != nil && l.id == own.SessionID && l.offline == own.Offline
 }
 
 // sessionClient is a client in a session: Keycloak fills in no more than its

@@ -95,7 +95,10 @@ func TestDevices_GroupBySystem(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("devices (-want +got):\n%s", diff)
 	}
-	p.get("/sessions/devices", p.as("bob")).want(200)
+	his := read[[]object](p.get("/sessions/devices", p.as("bob")))
+	if len(his) != 1 || len(his[0]["sessions"].([]any)) != 1 {
+		t.Errorf("bob, who has one login, sees %v", his)
+	}
 }
 
 // TestEndSession_OwnOnly: a session ends by its id, online or offline; that of

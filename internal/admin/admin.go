@@ -44,7 +44,7 @@ type API struct {
 	Ended func(ctx context.Context, snap *realm.Snapshot, issuer string, parts []session.Ended)
 	// Example shows what a login of u by way of client would give: the claims of
 	// its tokens as JSON, and of userinfo. It writes nothing.
-	Example func(ctx context.Context, snap *realm.Snapshot, issuer string, client *model.Client, u *model.User, scope string) (access, id []byte, userinfo map[string]any, err error)
+	Example func(ctx context.Context, snap *realm.Snapshot, issuer string, client *model.Client, u *model.User, scope string, audience []string) (access, id []byte, userinfo map[string]any, err error)
 
 	started time.Time // when Routes was called
 }

@@ -116,6 +116,13 @@ func TestScopeMappings(t *testing.T) {
 		t.Errorf("available = %q", got)
 	}
 	a.post(base+"/realm", []any{map[string]any{"id": "nope"}}).is(404, `{"error":"Role not found"}`)
+	own := "/clients/" + app + "/scope-mappings/clients/" + app // its own roles are in scope anyway
+	a.get(own+"/available").is(200, `[]`)
+	a.put("/clients/"+app, map[string]any{"fullScopeAllowed": false}).want(204)
+	if got := strings.Join(a.get(own+"/composite").all("name"), " "); got != "reader" {
+		t.Errorf("own roles in scope: %q", got)
+	}
+	a.put("/clients/"+app, map[string]any{"fullScopeAllowed": true}).want(204)
 	a.post(base+"/clients/"+unknown, []any{}).is(404, `{"error":"Could not find client"}`)
 	a.del(base+"/realm", nil).is(204, "") // no body: all
 	a.del(base+"/clients/"+app, []any{a.role("reader", app)}).is(204, "")
@@ -142,7 +149,18 @@ func TestProtocolMappers(t *testing.T) {
 			t.Errorf("claim.name = %v, want y", got)
 		}
 		a.post(base+"/add-models", []any{mapper("n", "x"), mapper("o", "x")}).is(204, "")
-		a.post(base+"/add-models", []any{mapper("p", "x"), mapper("o", "x")}).want(409)
+		a.post(base+"/add-models", []any{mapper("p", "x"), mapper("o", "x")}).is(409, `{"error":"conflict","error_description":"Protocol mapper name must be unique per protocol"}`)
+		const noProvider = `{"error":"ProtocolMapper provider not found"}`
+		nope := mapper("q", "x")
+		nope["protocolMapper"] = "nope"
+		a.post(base+"/models", nope).is(404, noProvider)
+		a.post(base+"/models", map[string]any{"name": "q", "protocol": "openid-connect"}).is(404, noProvider)
+		a.post(base+"/add-models", []any{nope}).is(404, noProvider)
+		a.put(base+"/models/"+id, nope).is(404, noProvider)
+		a.put(base+"/models/"+id, mapper("renamed", "z")).is(204, "")
+		if o := a.get(base + "/models/" + id).object(); o["name"] != "m" || o["config"].(map[string]any)["claim.name"] != "z" {
+			t.Errorf("mapper %v, want the name it had with the new claim", o)
+		}
 		if got := a.get(base + "/protocol/openid-connect").all("name"); !slices.Equal(got, []string{"m", "n", "o"}) {
 			t.Errorf("mappers = %v", got)
 		}

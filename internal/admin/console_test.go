@@ -99,6 +99,11 @@ func TestServerInfo_TellsAdministratorsAloneAndOnlyMasterOfTheMachine(t *testing
 			t.Errorf("master's administrator gets no %s", member)
 		}
 	}
+	for _, kind := range []string{"cekmanagement", "contentencryption", "clientSignature", "signature", "hash", "login-protocol", "client-registration-policy"} {
+		if o, ok := whole["providers"].(map[string]any)[kind].(map[string]any); !ok || o["providers"] == nil {
+			t.Errorf("the console's pages need providers of %s", kind)
+		}
+	}
 	_, admin := a.administrator("boss", "realm-admin")
 	_, viewer := a.administrator("viewer", "view-users")
 	if got := a.get("/admin/serverinfo", admin).object(); got["memoryInfo"] != nil || len(got["systemInfo"].(map[string]any)) != 1 {

@@ -32,6 +32,8 @@ var (
 	errNoGroup         = errors.New("unknown group id")
 	errNoMemberGroup   = errors.New("unknown group to join")
 	errNoGroupPath     = errors.New("unknown group path")
+	errNoMapperType    = errors.New("unknown type of protocol mapper")
+	errMapperTwice     = errors.New("protocol mapper name stands twice")
 	errNoMapper        = errors.New("unknown protocol mapper")
 	errNoComponent     = errors.New("unknown component")
 	errNoCredential    = errors.New("unknown credential")
@@ -83,6 +85,8 @@ var answers = []struct {
 	{errNoChildGroup, 404, plain, "", "Could not find child by id"},
 	{errNoMemberGroup, 404, plain, "", "Group not found"},
 	{errNoGroupPath, 404, plain, "", "Group path does not exist"},
+	{errNoMapperType, 404, plain, "", "ProtocolMapper provider not found"},
+	{errMapperTwice, 409, oauth, "conflict", "Protocol mapper name must be unique per protocol"},
 	{errNoMapper, 404, plain, "", "Model not found"},
 	{errNoComponent, 404, plain, "", "Could not find component"},
 	{errNoCredential, 404, plain, "", "Credential not found"},

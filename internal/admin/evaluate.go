@@ -2,7 +2,6 @@ package admin
 
 import (
 	"encoding/json"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -83,14 +82,16 @@ func (c *call) evaluateRoles(granted bool) error {
 	return c.answer(c.roleObjects(true, func(r *model.Role) bool { return r.ClientID == container && in[r.ID] == granted }))
 }
 
-// example are the tokens a user would get; audience is the query's, as clients
-// of the realm.
+// example are the claims of what a user would get.
 type example struct {
 	access, id []byte
 	userinfo   map[string]any
 }
 
-func (c *call) example() (*example, error) {
+// example makes the examples for the query's user, scope and audience.
+//
+// Errors: 404 in Keycloak's words for a user or an audience that is not there.
+func (c *call) example(audience []string) (*example, error) {
 	x, err := c.client()
 	if err != nil {
 		return nil, err
@@ -106,11 +107,11 @@ func (c *call) example() (*example, error) {
 		return nil, err
 	}
 	e := &example{}
-	e.access, e.id, e.userinfo, err = c.api.Example(c.ctx, c.snap, c.issuer(), x, u, c.query("scope"))
+	e.access, e.id, e.userinfo, err = c.api.Example(c.ctx, c.snap, c.issuer(), x, u, c.query("scope"), audience)
 	if err != nil {
 		return nil, err
 	}
-	return e, e.restrict(c.audience())
+	return e, e.covers(audience)
 }
 
 // audience are the clients that the query asks a token for; words that are none
@@ -125,41 +126,27 @@ func (c *call) audience() []string {
 	return out
 }
 
-// restrict cuts the access token to an audience, which must be part of what it
-// has; an empty one cuts nothing.
-func (e *example) restrict(audience []string) error {
-	if len(audience) == 0 {
-		return nil
+// covers refuses an audience that the access token does not have.
+func (e *example) covers(audience []string) error {
+	var claims struct {
+		Aud any `json:"aud"` // a text or a list
 	}
-	var claims map[string]any
 	if err := json.Unmarshal(e.access, &claims); err != nil {
 		return err
 	}
-	var has []any
-	switch aud := claims["aud"].(type) {
-	case string:
-		has = []any{aud}
-	case []any:
-		has = aud
+	has, ok := claims.Aud.([]any)
+	if !ok {
+		has = []any{claims.Aud}
 	}
 	missing := slices.DeleteFunc(slices.Clone(audience), func(id string) bool { return slices.Contains(has, any(id)) })
 	if len(missing) > 0 {
 		return web.AdminError(http.StatusNotFound, "Requested audience not available: "+strings.Join(missing, " "))
 	}
-	claims["aud"] = audience
-	if len(audience) == 1 {
-		claims["aud"] = audience[0]
-	}
-	if access, ok := claims["resource_access"].(map[string]any); ok {
-		maps.DeleteFunc(access, func(id string, _ any) bool { return !slices.Contains(audience, id) })
-	}
-	cut, err := json.Marshal(claims)
-	e.access = cut
-	return err
+	return nil
 }
 
 func (c *call) exampleAccessToken() error {
-	e, err := c.example()
+	e, err := c.example(c.audience())
 	if err != nil {
 		return err
 	}
@@ -167,7 +154,7 @@ func (c *call) exampleAccessToken() error {
 }
 
 func (c *call) exampleIDToken() error {
-	e, err := c.example()
+	e, err := c.example(c.audience())
 	if err != nil {
 		return err
 	}
@@ -175,7 +162,7 @@ func (c *call) exampleIDToken() error {
 }
 
 func (c *call) exampleUserinfo() error {
-	e, err := c.example()
+	e, err := c.example(nil) // whom a token is for says nothing of the user
 	if err != nil {
 		return err
 	}

@@ -104,9 +104,10 @@ func TestExamples_UserScopeAndAudience(t *testing.T) {
 	if access, _ := cut["resource_access"].(map[string]any); cut["aud"] != "app" || len(access) != 1 || access["app"] == nil {
 		t.Errorf("cut to app: %v", cut)
 	}
-	if got := token("&audience=app%20account")["aud"]; !cmp.Equal(got, []any{"app", "account"}) {
+	if got := token("&audience=app%20account")["aud"]; !cmp.Equal(got, []any{"account", "app"}) {
 		t.Errorf("aud = %v", got)
 	}
+	a.get(base + "userinfo?userId=" + anna + "&audience=other").want(200)
 	for _, what := range []string{"access-token", "id-token"} {
 		a.get(base+what+"?userId="+anna+"&audience=app%20other").is(404, `{"error":"Requested audience not available: other"}`)
 	}

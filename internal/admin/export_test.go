@@ -23,6 +23,15 @@ func RouteTable() []Route {
 	return out
 }
 
+// ServerRoutes are the routes beside the realms, as "METHOD /path".
+func ServerRoutes() []string {
+	var out []string
+	for _, rt := range serverRoutes {
+		out = append(out, rt.method+" "+rt.path)
+	}
+	return out
+}
+
 func anyOf(oneOf, roles []string) bool {
 	for _, r := range roles {
 		for _, o := range oneOf {

@@ -240,3 +240,9 @@ func (a *api) administrator(name string, roles ...string) (id, token string) {
 	}
 	return id, a.person(name)
 }
+
+// refreshForm asks for new tokens with those of a login.
+func refreshForm(client, secret string, login map[string]any) url.Values {
+	token, _ := login["refresh_token"].(string)
+	return url.Values{"grant_type": {"refresh_token"}, "client_id": {client}, "client_secret": {secret}, "refresh_token": {token}}
+}

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -84,6 +85,13 @@ func (c *call) postComponent() error {
 	doc, err := c.body()
 	if err != nil {
 		return err
+	}
+	if !hasMember(doc, "providerId") || !hasMember(doc, "providerType") {
+		var any map[string]json.RawMessage
+		if err := unmarshal(doc, &any); err != nil {
+			return err
+		}
+		return token.ErrUnknownProvider
 	}
 	made, err := keycloak.NewComponent(c.snap.Config, doc, newID)
 	if err != nil {

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 
 	"github.com/latchkey-id/latchkey/internal/keycloak"
@@ -112,20 +113,43 @@ func (c *call) getMapper(m *mapped) error {
 }
 
 func (c *call) postMapper(m *mapped) error {
-	doc, err := c.body()
+	given, err := c.body()
 	if err != nil {
 		return err
 	}
-	id := newID()
-	rec := c.record(deed{op: opCreate, on: onMapper, path: m.path("models/" + id), body: doc})
+	if err := knownMapper(given, ""); err != nil {
+		return err
+	}
+	doc, id, err := withID(given)
+	if err != nil {
+		return err
+	}
+	rec := c.record(deed{op: opCreate, on: onMapper, path: m.path("models/" + id), body: given})
 	err = m.change(rec, func(ms []model.ProtocolMapper) ([]model.ProtocolMapper, error) {
-		made, err := keycloak.NewProtocolMapper(doc, ms, func() string { return id })
+		made, err := keycloak.NewProtocolMapper(doc, ms, newID)
 		return append(ms, made), err
 	})
 	if err != nil {
 		return err
 	}
 	return c.created(append(slices.Clone(m.steps), "protocol-mappers", "models", id)...)
+}
+
+// knownMapper refuses a mapper whose type Keycloak does not have: it would say
+// nothing in any token. What an import brought may stay: kept is its type.
+//
+// Errors: errNoMapperType, errBadJSON.
+func knownMapper(doc []byte, kept string) error {
+	var m struct {
+		Type string `json:"protocolMapper"`
+	}
+	if err := unmarshal(doc, &m); err != nil {
+		return err
+	}
+	if !keycloak.KnownMapper(m.Type) && (m.Type == "" || m.Type != kept) {
+		return errNoMapperType
+	}
+	return nil
 }
 
 // addMappers adds several mappers, all or none.
@@ -138,10 +162,19 @@ func (c *call) addMappers(m *mapped) error {
 	if err := unmarshal(doc, &docs); err != nil {
 		return err
 	}
+	for _, d := range docs {
+		if err := knownMapper(d, ""); err != nil {
+			return err
+		}
+	}
 	rec := c.record(deed{op: opCreate, on: onMapper, path: m.path("add-models"), body: doc})
 	err = m.change(rec, func(ms []model.ProtocolMapper) ([]model.ProtocolMapper, error) {
 		for _, d := range docs {
 			made, err := keycloak.NewProtocolMapper(d, ms, newID)
+			var fault *keycloak.DocumentError
+			if errors.As(err, &fault) && fault.Conflict {
+				return nil, errMapperTwice
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -155,12 +188,18 @@ func (c *call) addMappers(m *mapped) error {
 	return c.noContent()
 }
 
+// putMapper changes a mapper but for its name, which stays in silence: as in
+// Keycloak.
 func (c *call) putMapper(m *mapped) error {
-	if _, err := c.indexOfMapper(m.mappers); err != nil {
+	at, err := c.indexOfMapper(m.mappers)
+	if err != nil {
 		return err
 	}
 	doc, err := c.body()
 	if err != nil {
+		return err
+	}
+	if err := knownMapper(doc, m.mappers[at].Type); err != nil {
 		return err
 	}
 	rec := c.record(deed{op: opUpdate, on: onMapper, path: m.path("models/" + c.r.PathValue("mapper")), body: doc})
@@ -169,7 +208,9 @@ func (c *call) putMapper(m *mapped) error {
 		if err != nil {
 			return nil, err
 		}
+		name := ms[i].Name
 		ms[i], err = keycloak.UpdateProtocolMapper(ms[i], doc)
+		ms[i].Name = name
 		return ms, err
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package admin_test
 
 import (
 	"fmt"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -87,6 +88,29 @@ func (a *api) userOf(name string) *model.User {
 		a.t.Fatal(err)
 	}
 	return u
+}
+
+// offlineBy logs a person in with offline access by a program that names itself.
+func (a *api) offlineBy(client, user, agent string) map[string]any {
+	a.t.Helper()
+	form := url.Values{"grant_type": {"password"}, "client_id": {client}, "client_secret": {client + "-secret"}, "username": {user}, "password": {"p"}, "scope": {"offline_access"}}
+	r := httptest.NewRequest("POST", a.srv.BaseURL+"/realms/r/protocol/openid-connect/token", strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("User-Agent", agent)
+	return a.send(r).object()
+}
+
+// prepared adds an offline session that another client prepared.
+func (a *api) prepared(client, user, by string) {
+	a.t.Helper()
+	snap, err := a.srv.Realms.Snapshot(a.t.Context(), "r")
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	in := session.StartInput{SessionID: a.starts(client, user, 1)[0], Offline: true, Scope: "offline_access", Notes: map[string]string{session.NotePreparedBy: by}}
+	if _, err := a.srv.Sessions.Start(a.t.Context(), snap.Config, snap.Client(client), a.userOf(user), in, a.srv.Clock.Now().Unix(), nil); err != nil {
+		a.t.Fatal(err)
+	}
 }
 
 // joins gives a client a part in a user's offline session of an id.
@@ -185,6 +209,19 @@ func TestOfflineSessions_ShowWhatDecides(t *testing.T) {
 	a.admin = a.token("master", "admin-cli", "", "admin", "admin", "")
 	if later := a.get("/offline-sessions/" + sid(tokens)).object(); later["inUse"] != false {
 		t.Errorf("in use after its access token's time: %v", later)
+	}
+}
+
+func TestOfflineSessions_ShowDeviceAndWhoPrepared(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	tokens := a.offlineBy("app", "anna", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0")
+	if o := a.get("/offline-sessions/" + sid(tokens)).object(); !strings.Contains(fmt.Sprint(o["device"]), "Firefox") || o["preparedBy"] != nil {
+		t.Errorf("device %v, prepared by %v", o["device"], o["preparedBy"])
+	}
+	a.prepared("app", "bob", "portal")
+	if o := a.get("/offline-sessions?user=bob").object()["sessions"].([]any)[0].(map[string]any); o["preparedBy"] != "portal" {
+		t.Errorf("prepared by %v", o["preparedBy"])
 	}
 }
 

@@ -1,6 +1,7 @@
 package admin_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"net/http/httptest"
 	"slices"
@@ -104,6 +105,43 @@ func TestRealms_WhoMayNotSeeSettingsSeesWhatPagesNeed(t *testing.T) {
 }
 
 const keyType = "org.keycloak.keys.KeyProvider"
+
+func TestKeys_ANewComponentSignsAtOnce(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	active := func() string { return a.get("/keys").object()["active"].(map[string]any)["RS256"].(string) }
+	kid := func(token string) string {
+		raw, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[0])
+		var head struct{ Kid string }
+		if err != nil || json.Unmarshal(raw, &head) != nil {
+			t.Fatalf("header of %s", token)
+		}
+		return head.Kid
+	}
+	_, before := a.administrator("boss", "realm-admin")
+	if kid(before) != active() {
+		t.Errorf("signed with %s, active is %s", kid(before), active())
+	}
+	key := map[string]any{"name": "next", "providerId": "rsa-generated", "providerType": keyType, "config": map[string]any{"priority": []string{"200"}}}
+	id := a.post("/components", key).made()
+	after := a.person("boss")
+	if kid(after) == kid(before) || kid(after) != active() {
+		t.Errorf("signed with %s, active is %s, before %s", kid(after), active(), kid(before))
+	}
+	a.get("/users", before).want(200) // the old key still verifies
+	a.get("/users", after).want(200)
+	key["config"] = map[string]any{"priority": []string{"200"}, "active": []string{"false"}}
+	a.put("/components/"+id, key).want(204)
+	if kid(a.person("boss")) != kid(before) {
+		t.Error("a passive key signs")
+	}
+	a.get("/users", after).want(200)
+	a.del("/components/"+id, nil).want(204)
+	a.get("/users", after).is(401, unauthorized)
+	for _, doc := range []map[string]any{{}, {"name": "x"}, {"providerId": "rsa-generated"}, {"providerId": "rsa-generated", "providerType": "nope"}} {
+		a.post("/components", doc).is(400, `{"error":"Invalid provider type or no such provider"}`)
+	}
+}
 
 func TestComponents_KeysAreMadeAndNeverShown(t *testing.T) {
 	t.Parallel()

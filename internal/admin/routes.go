@@ -44,4 +44,4 @@ var serverRoutes = []route{
 // routes is every route. Which roles each needs was measured on Keycloak
 // 26.7.2, one role at a time.
 var routes = slices.Concat(realmRoutes, keyRoutes, eventRoutes, userRoutes, clientRoutes, roleRoutes, scopeRoutes, groupRoutes, attackRoutes, offlineRoutes,
-	authenticationRoutes, requiredActionRoutes, localizationRoutes, profileRoutes, uiRoutes, absentRoutes)
+	authenticationRoutes, requiredActionRoutes, localizationRoutes, profileRoutes, uiRoutes, absentRoutes, partialRoutes)

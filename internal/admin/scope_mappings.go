@@ -13,6 +13,7 @@ type scoped struct {
 	path   string   // of admin events
 	direct []string // role ids
 	all    bool     // full scope allowed: every role is in scope
+	own    string   // id of the client itself, whose roles are always in scope; "" for a client scope
 	change func(rec realm.Record, fn func(direct []string) []string) error
 }
 
@@ -57,7 +58,7 @@ func ofClientScopeRoles(c *call, write bool) (*scoped, error) {
 		return nil, err
 	}
 	return &scoped{
-		path: "clients/" + x.ID, direct: x.ScopeMappings, all: x.FullScopeAllowed,
+		path: "clients/" + x.ID, direct: x.ScopeMappings, all: x.FullScopeAllowed, own: x.ID,
 		change: func(rec realm.Record, fn func([]string) []string) error {
 			return c.changeClient(x.ID, rec, func(x *model.Client) error {
 				x.ScopeMappings = fn(x.ScopeMappings)
@@ -107,11 +108,13 @@ func (c *call) scopeRoles(s *scoped, owner string) error {
 // inScope are the roles in scope, composites looked into.
 func (c *call) inScope(s *scoped) func(r *model.Role) bool {
 	deep := c.snap.Expand(s.direct...)
-	return func(r *model.Role) bool { return s.all || deep[r.ID] }
+	return func(r *model.Role) bool { return s.all || deep[r.ID] || s.own != "" && r.ClientID == s.own }
 }
 
 func (c *call) availableScopeRoles(s *scoped, owner string) error {
-	return c.answer(c.roleObjects(true, func(r *model.Role) bool { return r.ClientID == owner && !slices.Contains(s.direct, r.ID) }))
+	return c.answer(c.roleObjects(true, func(r *model.Role) bool {
+		return r.ClientID == owner && !slices.Contains(s.direct, r.ID) && (owner == "" || owner != s.own)
+	}))
 }
 
 func (c *call) effectiveScopeRoles(s *scoped, owner string) error {

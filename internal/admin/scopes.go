@@ -51,14 +51,17 @@ func (c *call) getScope() error {
 }
 
 func (c *call) postScope() error {
-	doc, err := c.body()
+	given, err := c.body()
 	if err != nil {
 		return err
 	}
-	id := newID()
-	rec := c.record(deed{op: opCreate, on: onClientScope, path: "client-scopes/" + id, body: doc})
+	doc, id, err := withID(given)
+	if err != nil {
+		return err
+	}
+	rec := c.record(deed{op: opCreate, on: onClientScope, path: "client-scopes/" + id, body: given})
 	err = c.change(rec, func(cfg *model.Config) (*store.ConfigChange, error) {
-		made, err := keycloak.NewClientScope(cfg, doc, firstID(id))
+		made, err := keycloak.NewClientScope(cfg, doc, newID)
 		if err != nil {
 			return nil, err
 		}
@@ -68,17 +71,6 @@ func (c *call) postScope() error {
 		return err
 	}
 	return c.created("client-scopes", id)
-}
-
-// firstID makes new ids, of which the first is known before.
-func firstID(id string) func() string {
-	return func() string {
-		if next := id; next != "" {
-			id = ""
-			return next
-		}
-		return newID()
-	}
 }
 
 func (c *call) putScope() error {

@@ -29,6 +29,30 @@ func TestClientScopes_CreateUpdateDelete(t *testing.T) {
 	}
 }
 
+// TestClientScopes_KeepTheIDTheyAreGiven: tools that keep a realm as code name
+// things by ids of their own; mappers have them too.
+func TestClientScopes_KeepTheIDTheyAreGiven(t *testing.T) {
+	t.Parallel()
+	a := newAPI(t)
+	mapper := func(id, name string) map[string]any {
+		return map[string]any{"id": id, "name": name, "protocol": "openid-connect", "protocolMapper": "oidc-hardcoded-claim-mapper"}
+	}
+	scope := map[string]any{"id": "scope-id", "name": "pets", "protocol": "openid-connect", "protocolMappers": []any{mapper("first-id", "first")}}
+	if id := a.post("/client-scopes", scope).made(); id != "scope-id" {
+		t.Errorf("scope made with id %q", id)
+	}
+	a.post("/client-scopes", map[string]any{"id": "scope-id", "name": "other", "protocol": "openid-connect"}).is(409, `{"errorMessage":"Client Scope other already exists"}`)
+	for _, at := range []string{"/client-scopes/scope-id", "/clients/" + a.clientID("app")} {
+		models := at + "/protocol-mappers/models"
+		if id := a.post(models, mapper("second-id", "second")).made(); id != "second-id" {
+			t.Errorf("mapper made with id %q", id)
+		}
+		a.post(models, mapper("second-id", "third")).is(409, `{"errorMessage":"Protocol mapper exists with same name"}`)
+		a.get(models + "/second-id").want(200)
+	}
+	a.get("/client-scopes/scope-id/protocol-mappers/models/first-id").want(200)
+}
+
 func TestClientScopes_DefaultsOfTheRealm(t *testing.T) {
 	t.Parallel()
 	a := newAPI(t)

@@ -21,6 +21,7 @@ var uiRoutes = []route{
 	{"GET", uiPath + "/sessions/client", viewClients, (*call).uiClientSessions},
 	{"GET", uiPath + "/available-event-listeners", viewEvents, (*call).uiEventListeners},
 	{"GET", uiPath + "/authentication-management/flows", viewFlows, (*call).uiFlows},
+	{"GET", uiPath + "/authentication-management/required-actions", viewActions, (*call).uiActions},
 	{"GET", uiPath + "/authentication-management/{type}/{id}", viewFlows, (*call).uiFlowUsers},
 
 	{"GET", uiPath + "/available-roles/users/{id}", anyAdmin, (*call).uiAvailableForUser},
@@ -150,4 +151,14 @@ func (c *call) uiFlowUsers() error {
 		return web.HTTPStatus(404)
 	}
 	return c.answer([]any{})
+}
+
+// uiActions lists the required actions; none of them has anything to configure
+// here.
+func (c *call) uiActions() error {
+	type shown struct {
+		keycloak.RequiredAction
+		Configurable bool `json:"configurable"`
+	}
+	return c.answer(each(keycloak.RequiredActions(c.snap.Realm), func(a keycloak.RequiredAction) shown { return shown{RequiredAction: a} }))
 }

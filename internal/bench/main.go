@@ -70,7 +70,7 @@ func main() {
 	flag.StringVar(&signers, "signers", "libcrypto,go", "what makes RSA signatures")
 	flag.StringVar(&o.dir, "dir", "", "directory for the databases, on the disk to be measured (default a temporary one)")
 	flag.StringVar(&o.binary, "binary", "", "measure this binary instead of building one")
-	flag.StringVar(&only, "run", "", "regular expression of the refreshes to measure, as they are named in the table; with it nothing else is measured")
+	flag.StringVar(&only, "run", "", "regular expression of what to measure: refreshes, as they are named in the table, or \""+offlineSessions+"\"; with it nothing else is measured")
 	flag.BoolVar(&o.quick, "quick", false, "small numbers, to see that it works")
 	flag.Parse()
 	if o.quick {
@@ -155,6 +155,13 @@ var errOnly = errors.New("nothing else was asked for")
 
 // wants tells whether a kind of refresh is to be measured.
 func (b *bench) wants(v variant) bool { return b.only == nil || b.only.MatchString(v.name()) }
+
+// offlineSessions names the part that lists and ends stored sessions, for -run.
+const offlineSessions = "offline sessions"
+
+// wantsStored tells whether what needs stored sessions is to be measured: all
+// of it, or with -run the offline sessions alone.
+func (b *bench) wantsStored() bool { return b.only == nil || b.only.MatchString(offlineSessions) }
 
 // all measures every database that was asked for.
 func (b *bench) all(ctx context.Context) error {

@@ -51,7 +51,7 @@ func (b *bench) postgreSQL(ctx context.Context) (_ *report, err error) {
 			}
 		}
 	}
-	if b.only != nil {
+	if !b.wantsStored() {
 		return r, errOnly
 	}
 	return r, b.withMany(ctx, r, empty, chains)
@@ -64,6 +64,9 @@ func (b *bench) withMany(ctx context.Context, r *report, empty *started, chains 
 		return err
 	}
 	b.progress("stored %s sessions of %.0f bytes in %v", grouped(b.large), stored.bytesEach, stored.took.Round(time.Second))
+	if b.only != nil {
+		return b.adminRows(ctx, r, b.large, stored)
+	}
 	full, err := b.starts(ctx, r.db)
 	if err != nil {
 		return err
@@ -80,7 +83,7 @@ func (b *bench) withMany(ctx context.Context, r *report, empty *started, chains 
 	if err := b.sweepUnderLoad(ctx, r, chains[coldVariant]); err != nil {
 		return err
 	}
-	return b.adminRows(ctx, r, b.large, stored.client)
+	return b.adminRows(ctx, r, b.large, stored)
 }
 
 // endure refreshes for long and looks at the server's memory.

@@ -17,6 +17,7 @@ const (
 	targetLoaded   = 80  // MB, after a million refreshes
 	targetBytes    = 400 // bytes of a stored session
 	targetList     = 50  // milliseconds of a page or a count
+	targetEnd      = 200 // milliseconds of an ending, however many it ends
 )
 
 // target is CPU milliseconds of a refresh, RSA through libcrypto, database
@@ -56,7 +57,7 @@ func (b *bench) sqlite(ctx context.Context) (*report, error) {
 			return nil, err
 		}
 	}
-	if b.only != nil {
+	if !b.wantsStored() {
 		return r, errOnly
 	}
 	stored, err := b.seed(ctx, r.db)
@@ -64,6 +65,9 @@ func (b *bench) sqlite(ctx context.Context) (*report, error) {
 		return nil, err
 	}
 	b.progress("stored %s sessions of %.0f bytes in %v", grouped(b.sessions), stored.bytesEach, stored.took.Round(time.Second))
+	if b.only != nil {
+		return r, b.adminRows(ctx, r, b.sessions, stored)
+	}
 	full, err := b.starts(ctx, r.db)
 	if err != nil {
 		return nil, err
@@ -73,7 +77,7 @@ func (b *bench) sqlite(ctx context.Context) (*report, error) {
 	}
 	r.startRows(empty, full)
 	r.others.add("bytes a stored session", "", judged(stored.bytesEach, "%.0f", targetBytes), "≤ "+strconv.Itoa(targetBytes))
-	if err := b.adminRows(ctx, r, b.sessions, stored.client); err != nil {
+	if err := b.adminRows(ctx, r, b.sessions, stored); err != nil {
 		return nil, err
 	}
 	r.loginRows()
@@ -259,36 +263,59 @@ func (r *report) startRows(empty, full *started) {
 }
 
 // adminRows measures what administrators ask for while many sessions are
-// stored, one request at a time; logout-all comes last, since it ends them.
-func (b *bench) adminRows(ctx context.Context, r *report, sessions int, clientID string) error {
+// stored, one request at a time. Endings come last.
+func (b *bench) adminRows(ctx context.Context, r *report, sessions int, stored *seeded) error {
 	p, err := b.start(ctx, r.db)
 	if err != nil {
 		return err
 	}
 	defer p.kill()
 	realm := "/admin/realms/" + storeRealm
-	client := realm + "/clients/" + clientID
-	for _, q := range []struct {
-		what, method, target string
-		times                int
-	}{
-		{"offline-session-count", "GET", client + "/offline-session-count", 20},
-		{"offline-sessions, first page of 100", "GET", client + "/offline-sessions?first=0&max=100", 20},
-		{fmt.Sprintf("offline-sessions, first=%d&max=100", sessions/2), "GET", fmt.Sprintf("%s/offline-sessions?first=%d&max=100", client, sessions/2), 20},
-		{"client-session-stats", "GET", realm + "/client-session-stats", 20},
-		{"logout-all", "POST", realm + "/logout-all", 1},
-		{"offline-session-count after logout-all", "GET", client + "/offline-session-count", 20},
+	client := realm + "/clients/" + stored.client
+	for _, q := range []question{
+		{"offline-session-count", "GET", client + "/offline-session-count", "", 20, targetList},
+		{"offline-sessions, first page of 100", "GET", client + "/offline-sessions?first=0&max=100", "", 20, targetList},
+		{fmt.Sprintf("offline-sessions, first=%d&max=100", sessions/2), "GET", fmt.Sprintf("%s/offline-sessions?first=%d&max=100", client, sessions/2), "", 20, targetList},
+		{"ui-ext/sessions, first page of 101", "GET", realm + "/ui-ext/sessions?type=ALL&first=0&max=101", "", 20, targetList},
+		{fmt.Sprintf("ui-ext/sessions, first=%d&max=101", sessions/2), "GET", fmt.Sprintf("%s/ui-ext/sessions?type=ALL&first=%d&max=101", realm, sessions/2), "", 20, targetList},
+		{"client-session-stats", "GET", realm + "/client-session-stats", "", 20, targetList},
 	} {
-		median, longest, body, err := b.ask(p, q.method, q.target, q.times)
-		if err != nil {
+		if _, err := b.row(p, r, q); err != nil {
 			return err
 		}
-		figure := judged(median.Seconds()*1000, "%.1f", targetList)
-		if q.times > 1 {
-			figure += fmt.Sprintf(" (longest %.1f)", longest.Seconds()*1000)
-		}
-		r.others.add(q.what+", ms", "", figure, "≤ "+strconv.Itoa(targetList))
-		b.progress("%s: %v, %.60s", q.what, median.Round(10*time.Microsecond), body)
+	}
+	if err := b.offlineRows(p, r); err != nil {
+		return err
+	}
+	if err := b.endingRows(p, r, realm, client, stored); err != nil {
+		return err
 	}
 	return p.stop()
+}
+
+// question is a request to admin REST that is measured; body is JSON, "" for
+// none.
+type question struct {
+	what, method, target, body string
+	times                      int
+	limit                      float64 // milliseconds
+}
+
+// row measures a request and returns the last answer.
+func (b *bench) row(p *process, r *report, q question) (string, error) {
+	median, longest, body, err := b.ask(p, q.method, q.target, q.body, q.times)
+	if err != nil {
+		return "", err
+	}
+	r.timeRow(q, median, longest)
+	b.progress("%s: %v, %.60s", q.what, median.Round(10*time.Microsecond), body)
+	return body, nil
+}
+
+func (r *report) timeRow(q question, median, longest time.Duration) {
+	figure := judged(median.Seconds()*1000, "%.1f", q.limit)
+	if q.times > 1 {
+		figure += fmt.Sprintf(" (longest %.1f)", longest.Seconds()*1000)
+	}
+	r.others.add(q.what+", ms", "", figure, "≤ "+strconv.FormatFloat(q.limit, 'f', -1, 64))
 }

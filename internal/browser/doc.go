@@ -1,5 +1,6 @@
 // Package browser has tests only: Chromium and relying parties nobody here
-// wrote (go-oidc, keycloak-js) against the whole server on loopback.
+// wrote (go-oidc, keycloak-js, Keycloak's two consoles) against the whole
+// server on loopback.
 //
 //	Chromium ─► login, consent, actions ─► relying party of the test ─► tokens
 //

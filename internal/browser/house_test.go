@@ -22,11 +22,12 @@ import (
 // house is a server on loopback with the real clock, and the relying party of
 // the test beside it, which keeps what browsers bring to /cb.
 type house struct {
-	t     *testing.T
-	base  string // of the server
-	app   string // of the relying party
-	calls chan url.Values
-	pages *http.ServeMux // of the relying party, for tests to add to
+	t      *testing.T
+	base   string // of the server
+	app    string // of the relying party
+	calls  chan url.Values
+	server *servertest.Server
+	pages  *http.ServeMux // of the relying party, for tests to add to
 }
 
 // realmDocument: portal asks for consent, notes does not, spa is public. Times
@@ -61,6 +62,7 @@ func newHouse(t *testing.T) *house {
 	if _, err := s.Realms.CreateRealm(t.Context(), strings.NewReader(strings.ReplaceAll(realmDocument, "{{app}}", h.app)), realm.ImportOptions{}); err != nil {
 		t.Fatal(err)
 	}
+	h.server = s
 	front := httptest.NewServer(s.Handler())
 	t.Cleanup(front.Close)
 	h.base = localhost(front)

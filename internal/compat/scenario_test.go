@@ -45,8 +45,6 @@ type step struct {
 	Keycloak any            `json:"keycloak"` // Keycloak's answer, where it is not Expect on purpose
 	Subset   bool           `json:"subset"`
 	Noted    map[string]any `json:"noted"`
-
-	raw []byte // the step as recorded
 }
 
 // UnmarshalJSON keeps numbers as parseJSON reads them and refuses members the

@@ -145,7 +145,7 @@ func TestProtocolMappers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"id":"id-001","name":"m1","protocol":"openid-connect","protocolMapper":"p","consentRequired":false,"config":{"claim.name":"x","flag":"true","num":"5"}}`
+	want := `{"id":"x","name":"m1","protocol":"openid-connect","protocolMapper":"p","consentRequired":false,"config":{"claim.name":"x","flag":"true","num":"5"}}`
 	if got := asText(ProtocolMapperRepresentation(&m)); got != want {
 		t.Errorf("mapper = %s, want %s", got, want)
 	}
@@ -158,6 +158,12 @@ func TestProtocolMappers(t *testing.T) {
 	}
 	if _, err := NewProtocolMapper([]byte(`{"name":"m1","protocolMapper":"p"}`), []model.ProtocolMapper{m}, ids()); !fault(t, err).Conflict {
 		t.Errorf("second of a name: %v", err)
+	}
+	if _, err := NewProtocolMapper([]byte(`{"id":"x","name":"m2","protocolMapper":"p"}`), []model.ProtocolMapper{m}, ids()); !fault(t, err).Conflict {
+		t.Errorf("second of an id: %v", err)
+	}
+	if m, err := NewProtocolMapper([]byte(`{"name":"m2","protocolMapper":"p"}`), nil, ids()); err != nil || m.ID != "id-001" {
+		t.Errorf("mapper without an id: %q, %v", m.ID, err)
 	}
 }
 

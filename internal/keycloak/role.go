@@ -106,13 +106,11 @@ func (f *fields) roleIDs(realmName, clientName string, find roleFinder) (ids []s
 	return slices.Compact(ids)
 }
 
-// roleFinder is where names are looked up: a document's index or a Config.
+// roleFinder is where a document's names are looked up.
 type roleFinder struct {
 	client func(clientID string) *model.Client
 	role   func(ownerID, name string) *model.Role
 }
-
-func inConfig(cfg *model.Config) roleFinder { return roleFinder{cfg.Client, cfg.Role} }
 
 // readRole reads description, attributes and what no rule reads.
 func readRole(f *fields, r *model.Role) {

@@ -61,13 +61,13 @@ func merged(old, given model.Extra) model.Extra {
 	return out
 }
 
-// NewClientScope is the scope that POST /client-scopes with that body makes.
+// NewClientScope is the scope that POST /client-scopes with that body makes; an
+// id in it is kept.
 //
-// Errors: *DocumentError; Conflict when the name is taken.
+// Errors: *DocumentError; Conflict when the name or the id is taken.
 func NewClientScope(cfg *model.Config, doc []byte, newID func() string) (*model.ClientScope, error) {
 	f := body(doc)
-	s := &model.ClientScope{ID: newID()}
-	f.drop("id")
+	s := &model.ClientScope{ID: f.id(newID)}
 	f.str("name", &s.Name)
 	f.checkScopeName(s.Name)
 	s.ProtocolMappers = readMappers(f, nil, newID)
@@ -75,7 +75,8 @@ func NewClientScope(cfg *model.Config, doc []byte, newID func() string) (*model.
 	if s.Protocol != protocolOIDC && s.Protocol != protocolSAML {
 		f.failf("protocol", "Unexpected protocol")
 	}
-	if f.err == nil && cfg.Scope(s.Name) != nil {
+	taken := func(o *model.ClientScope) bool { return o.Name == s.Name || o.ID == s.ID }
+	if f.err == nil && slices.ContainsFunc(cfg.Scopes, taken) {
 		return nil, scopeTaken(s.Name)
 	}
 	if f.err != nil {
@@ -142,14 +143,14 @@ func mapperObjects(ms []model.ProtocolMapper) []Object {
 }
 
 // NewProtocolMapper is the mapper that POST …/protocol-mappers/models makes
-// beside the mappers that are there.
+// beside the mappers that are there; an id in it is kept.
 //
-// Errors: *DocumentError; Conflict when the name is taken.
+// Errors: *DocumentError; Conflict when the name or the id is taken.
 func NewProtocolMapper(doc []byte, beside []model.ProtocolMapper, newID func() string) (model.ProtocolMapper, error) {
 	f := body(doc)
-	f.drop("id")
 	m := readMapper(f, newID)
-	if f.err == nil && slices.ContainsFunc(beside, func(o model.ProtocolMapper) bool { return o.Name == m.Name }) {
+	taken := func(o model.ProtocolMapper) bool { return o.Name == m.Name || o.ID == m.ID }
+	if f.err == nil && slices.ContainsFunc(beside, taken) {
 		return m, &DocumentError{Path: "name", Problem: "Protocol mapper exists with same name", Conflict: true}
 	}
 	return m, f.fault()

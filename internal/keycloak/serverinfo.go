@@ -65,8 +65,10 @@ func ServerInfoRepresentation(locales []string) Object {
 		{"socialProviders", []any{}},
 		{"identityProviders", []any{}},
 		{"providers", Object{
+			{"cekmanagement", providers(nil)},
 			{"client-registration-policy", providers(registrationIDs(s.Registration))},
 			{"clientSignature", providers(s.Signatures)},
+			{"contentencryption", providers(nil)},
 			{"hash", providers(s.Hashes)},
 			{"login-protocol", providers([]string{protocolOIDC})},
 			{"signature", providers(s.Signatures)},

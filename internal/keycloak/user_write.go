@@ -36,6 +36,11 @@ func NewUser(cfg *model.Config, doc []byte, newID func() string) (*UserDocument,
 	if u.RequiredActions, _ = f.strs("requiredActions"); u.RequiredActions != nil {
 		u.RequiredActions = known(u.RequiredActions)
 	}
+	for _, a := range cfg.Realm.DefaultActions() {
+		if !slices.Contains(u.RequiredActions, a) {
+			u.RequiredActions = append(u.RequiredActions, a)
+		}
+	}
 	u.Grants.Groups = slices.Clone(cfg.Realm.DefaultGroups)
 	u.Grants.Groups = append(u.Grants.Groups, f.groupIDs("groups", groupByPath(cfg))...)
 	slices.Sort(u.Grants.Groups)

@@ -186,7 +186,11 @@ func (a *AuthorizationRequest) checkRedirect(_ *Config, c *Client, p Authorizati
 	if !a.RedirectURISent && !HasWord(a.Scope, "openid") && len(c.RedirectURIs) == 1 {
 		a.RedirectURI = c.onlyRedirect()
 	}
-	if !c.RedirectAllowed(a.RedirectURI) || !plainRedirect(a.RedirectURI) {
+	allowed := c.RedirectAllowed(a.RedirectURI)
+	if mode, _ := p.Lookup("response_mode"); mode == "query" {
+		allowed = allowed || c.routeAllowed(a.RedirectURI)
+	}
+	if !allowed || !plainRedirect(a.RedirectURI) {
 		return page(400, "invalid_redirect_uri", "invalidParameterMessage", "redirect_uri")
 	}
 	return nil

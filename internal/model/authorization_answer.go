@@ -76,12 +76,14 @@ func (p *params) add(name, value string) {
 }
 
 // ResponseURL puts the parameters of an answer onto a redirect URI: into its
-// query, or for mode "fragment" behind "#". A query the URI has stays as it is;
-// the URI itself was checked and has no fragment. Values are form encoded.
+// query, or for mode "fragment" behind "#". A query the URI has stays as it is,
+// and a fragment, which the URI was checked to have in mode "query" alone, stays
+// at its end. Values are form encoded.
 // RFC 6749 §4.1.2, §4.2.2.
 func ResponseURL(redirectURI, mode string, params [][2]string) string {
 	var b strings.Builder
 	separator := byte('?')
+	redirectURI, route, routed := strings.Cut(redirectURI, "#")
 	switch {
 	case mode == "fragment":
 		separator = '#'
@@ -99,6 +101,10 @@ func ResponseURL(redirectURI, mode string, params [][2]string) string {
 		b.WriteString(p[0])
 		b.WriteByte('=')
 		writeFormValue(&b, p[1])
+	}
+	if routed {
+		b.WriteByte('#')
+		writeURI(&b, route)
 	}
 	return b.String()
 }

@@ -18,6 +18,7 @@ func TestResponseURL(t *testing.T) {
 	for _, tt := range []struct{ name, uri, mode, value, want string }{
 		{"query", "http://h/cb", "query", "v", "http://h/cb?x=v&y="},
 		{"fragment", "http://h/cb", "fragment", "v", "http://h/cb#x=v&y="},
+		{"a page's route stays at the end", "http://h/cb?a=1#/b/c", "query", "v", "http://h/cb?a=1&x=v&y=#/b/c"},
 		{"no path", "http://h", "query", "v", "http://h?x=v&y="},
 		{"another scheme", "myapp:/cb", "query", "v", "myapp:/cb?x=v&y="},
 		{"a query is kept as it is", "http://h/cb?a=1&b=x%20y+z", "query", "v", "http://h/cb?a=1&b=x%20y+z&x=v&y="},

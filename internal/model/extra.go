@@ -95,6 +95,39 @@ func (r *Realm) Texts(lang string) map[string]string {
 	return texts
 }
 
+// requiredAction is what rules read of a required action.
+type requiredAction struct {
+	Alias   string `json:"alias"`
+	Enabled bool   `json:"enabled"`
+	Default bool   `json:"defaultAction"`
+}
+
+func (r *Realm) requiredActions() []requiredAction {
+	return extra[[]requiredAction](r.Extra, "requiredActions", nil)
+}
+
+// ActionEnabled tells whether the realm asks users for a required action. A
+// realm that has not configured its actions asks for all.
+func (r *Realm) ActionEnabled(alias string) bool {
+	all := r.requiredActions()
+	for _, a := range all {
+		if a.Alias == alias {
+			return a.Enabled
+		}
+	}
+	return len(all) == 0
+}
+
+// DefaultActions are the required actions that new users get.
+func (r *Realm) DefaultActions() (out []string) {
+	for _, a := range r.requiredActions() {
+		if a.Enabled && a.Default {
+			out = append(out, a.Alias)
+		}
+	}
+	return out
+}
+
 // OfflineEndsBrowserSession tells whether a login for offline access alone
 // leaves no single sign-on behind, as in Keycloak since 26.1 (design §3).
 func (r *Realm) OfflineEndsBrowserSession() bool {

@@ -91,9 +91,24 @@ func (c *Client) absolute(uri string) string {
 // RFC 6749 §3.1.2, RFC 9700 §2.1; RFC 8252 §7.3 and, as Keycloak, localhost.
 func (c *Client) RedirectAllowed(uri string) bool { return c.allows(c.RedirectURIs, uri) }
 
+// routeAllowed is RedirectAllowed for a URI with a fragment, which RFC 6749
+// §3.1.2 forbids. Applications whose pages are fragments, Keycloak's Admin
+// Console first, send them to come back to their page, and Keycloak takes them.
+// It is for answers in the query alone: there the fragment comes back as it was
+// sent, and cannot pass for part of an answer. As there, only a wildcard allows
+// them.
+func (c *Client) routeAllowed(uri string) bool {
+	page, route, found := strings.Cut(uri, "#")
+	wild := slices.DeleteFunc(slices.Clone(c.RedirectURIs), func(r string) bool { return !strings.HasSuffix(r, "*") })
+	return found && len(uri) <= maxRedirect && c.allows(wild, page) && safeBytes(route)
+}
+
+// maxRedirect is the longest redirect URI that is looked at.
+const maxRedirect = 4000
+
 // allows is RedirectAllowed for a list of registered URIs.
 func (c *Client) allows(list []string, uri string) bool {
-	if uri == "" || len(uri) > 4000 {
+	if uri == "" || len(uri) > maxRedirect {
 		return false
 	}
 	if c.registered(list, uri) {
@@ -206,10 +221,8 @@ func decodeOnce(s string) string {
 
 // safeRedirect refuses what browsers and servers read in different ways.
 func safeRedirect(uri string) bool {
-	for i := 0; i < len(uri); i++ {
-		if uri[i] <= ' ' || uri[i] == 0x7f || uri[i] == '\\' || uri[i] == '#' {
-			return false
-		}
+	if !safeBytes(uri) {
+		return false
 	}
 	u, err := url.Parse(uri)
 	if err != nil || u.Scheme == "" || u.User != nil {
@@ -218,6 +231,17 @@ func safeRedirect(uri string) bool {
 	switch strings.ToLower(u.Scheme) {
 	case "javascript", "data", "vbscript":
 		return false
+	}
+	return true
+}
+
+// safeBytes tells whether a part of a URI has no control character, space,
+// backslash or number sign.
+func safeBytes(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] <= ' ' || s[i] == 0x7f || s[i] == '\\' || s[i] == '#' {
+			return false
+		}
 	}
 	return true
 }

@@ -35,6 +35,7 @@ var reasonTexts = map[string]string{
 	EndedByConsent:     "the consent or the offline grant of the client was taken back",
 	EndedByReplay:      "a refresh token that had been replaced was used again",
 	EndedByUserLogout:  "all sessions of the user were ended",
+	EndedByUser:        "the person ended it in their account",
 	EndedByRealmLogout: "all sessions of the realm were ended",
 	EndedByCodeReplay:  "the authorization code was used twice",
 	EndedByOffline:     "the browser login was for offline access alone",

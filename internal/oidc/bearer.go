@@ -34,6 +34,6 @@ func (e *Endpoints) Bearer(r *http.Request) (*realm.Snapshot, *session.Bearer, e
 	}
 	v := q.view(t, t.claims.Scope)
 	return q.snap, &session.Bearer{
-		Claims: t.claims, Client: t.client, User: t.user, Session: t.session, Offline: t.offline, Roles: v.roles, Lightweight: t.lightweight,
+		Claims: t.claims, Client: t.client, User: t.user, Session: t.session, Roles: v.roles, Lightweight: t.lightweight,
 	}, nil
 }

@@ -13,8 +13,9 @@ import (
 // real tokens, unsigned, with a session id that is none: nothing is written.
 // Words of scope that the client may not ask for are left out, as is offline
 // access of a user without the role; the ID token comes whether asked for or
-// not.
-func (e *Endpoints) Example(ctx context.Context, snap *realm.Snapshot, issuer string, c *model.Client, u *model.User, scope string) (access, id []byte, userinfo map[string]any, err error) {
+// not. audience restricts the access token as a token exchange does; nil: to
+// nothing.
+func (e *Endpoints) Example(ctx context.Context, snap *realm.Snapshot, issuer string, c *model.Client, u *model.User, scope string, audience []string) (access, id []byte, userinfo map[string]any, err error) {
 	q := &request{e: e, ctx: ctx, snap: snap, issuer: issuer, client: c, now: e.Now().Unix(), event: &eventDraft{}, unsigned: true}
 	sid, err := e.Sessions.NewID(u.ID)
 	if err != nil {
@@ -25,7 +26,7 @@ func (e *Endpoints) Example(ctx context.Context, snap *realm.Snapshot, issuer st
 	offline := scopes.Has(model.OfflineAccess)
 	a, err := q.mint(&issue{
 		user: u, roles: roles, scopes: scopes, openID: true, noAccessToken: true,
-		context: contextOf(c, sessionCode(offline), token.GrantNone),
+		context: contextOf(c, sessionCode(offline), token.GrantNone), audience: audience,
 		session: &model.ClientSession{SessionID: sid, Offline: offline, UserStarted: q.now, Started: q.now, LastRefresh: q.now},
 	})
 	if err != nil {

@@ -65,14 +65,17 @@ func (q *request) requestedScopes() (model.ScopeSet, error) {
 	return q.resolveScope(requested)
 }
 
-// fullySetUp tells whether nothing is left that only a browser can do:
-// required actions, and outside master the names and e-mail that the default
-// user profile asks for (measured; behaviour §0a).
+// fullySetUp tells whether nothing is left that only a browser can do: required
+// actions, those the realm has switched off too, and outside master what the
+// default user profile asks for where the realm verifies profiles (measured).
 func (q *request) fullySetUp(u *model.User) bool {
-	if len(u.RequiredActions) > 0 {
-		return false
+	verifies := q.snap.Realm.ActionEnabled(session.ActionVerifyProfile)
+	for _, a := range u.RequiredActions {
+		if a != session.ActionVerifyProfile || !verifies {
+			return false
+		}
 	}
-	return q.snap.Realm.Name == "master" || u.Email != "" && u.FirstName != "" && u.LastName != ""
+	return !verifies || q.snap.Realm.Name == realm.Master || len(session.MissingProfile(u)) == 0
 }
 
 // verifyPassword finds the user and checks the password.

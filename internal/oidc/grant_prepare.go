@@ -226,7 +226,7 @@ func (p *preparation) start(is *issue) (*Answer, error) {
 		TokenType: "N_A", IssuedTokenType: refreshTokenType, Scope: is.scopes.TokenScope(), SessionState: sid,
 		NotBeforePolicy: model.LatestNotBefore(p.snap.Realm, p.target.client, p.user),
 	}
-	if err := p.target.mintRefresh(m, a); err != nil {
+	if err := p.target.mintRefresh(&m, a); err != nil {
 		return nil, err
 	}
 	// RFC 8693 §2.2.1 hands out the issued token in access_token, Keycloak a

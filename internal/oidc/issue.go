@@ -112,13 +112,13 @@ func (q *request) mintFor(is *issue) (*Answer, []string, error) {
 	if is.refreshJTI == "" {
 		return a, m.aud, nil
 	}
-	return a, m.aud, q.mintRefresh(m, a)
+	return a, m.aud, q.mintRefresh(&m, a)
 }
 
 // accessPayload makes the claims of the access token.
-func (q *request) accessPayload(is *issue) (*minting, payload) {
+func (q *request) accessPayload(is *issue) (minting, payload) {
 	r, c := q.snap.Realm, q.client
-	m := &minting{issue: is, issuedAt: is.at(q.now), tokenID: is.context.JTI(token.NewJTI(q.e.Rand))}
+	m := minting{issue: is, issuedAt: is.at(q.now), tokenID: is.context.JTI(token.NewJTI(q.e.Rand))}
 	if is.session != nil {
 		m.limits = model.SessionLimits(r, c, is.session)
 	}
@@ -156,6 +156,9 @@ func (q *request) mintRefresh(m *minting, a *Answer) (err error) {
 		Typ: refreshType(m.offline), Azp: q.client.ClientID, Nonce: m.refreshNonce, Sid: m.session.SessionID,
 		Scope: m.refreshScope, AudX: m.aud, ReuseID: m.reuseID, Prov: token.ProvDefault, ReqAud: m.audience,
 	}
+	if err := q.ensureKey(token.InternalAlg); err != nil {
+		return err
+	}
 	if a.RefreshToken, err = q.snap.Keys.SignInternal(rc.AppendJSON(nil)); err != nil {
 		return fmt.Errorf("sign refresh token: %w", err)
 	}
@@ -186,8 +189,20 @@ func (q *request) mintID(v *subjectView, is *issue, exp int64, accessToken strin
 	return q.sign(alg, out)
 }
 
-// sign makes a JWS of the claims, making a key first when the realm has none
-// for the algorithm. Of an unsigned request the claims alone come back.
+// ensureKey makes a key for the algorithm when the realm has none.
+func (q *request) ensureKey(alg string) error {
+	if !q.snap.Keys.NeedsFallback(alg) {
+		return nil
+	}
+	snap, err := q.e.Realms.EnsureKey(q.ctx, q.snap, alg)
+	if err == nil {
+		q.snap = snap
+	}
+	return err
+}
+
+// sign makes a JWS of the claims with the realm's key for the algorithm. Of an
+// unsigned request the claims alone come back.
 func (q *request) sign(alg string, p payload) (string, error) {
 	encoded, err := p.encode()
 	if err != nil {
@@ -196,10 +211,8 @@ func (q *request) sign(alg string, p payload) (string, error) {
 	if q.unsigned {
 		return string(encoded), nil
 	}
-	if q.snap.Keys.NeedsFallback(alg) {
-		if q.snap, err = q.e.Realms.EnsureKey(q.ctx, q.snap, alg); err != nil {
-			return "", err
-		}
+	if err := q.ensureKey(alg); err != nil {
+		return "", err
 	}
 	signed, err := q.snap.Keys.Sign(alg, encoded)
 	if err != nil {

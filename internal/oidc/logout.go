@@ -65,7 +65,7 @@ func (e *Endpoints) logout(w http.ResponseWriter, r *http.Request) error {
 
 // end ends a session with the request's event, and tells its clients.
 func (q *request) end(shard int64, sid string, offline bool) ([]session.Ended, error) {
-	by := ""
+	by := q.event.e.UserID // a person in a browser
 	if q.client != nil {
 		by = q.client.ClientID
 	}

@@ -12,7 +12,6 @@ type Bearer struct {
 	Client  *model.Client // the token was issued to
 	User    *model.User
 	Session *model.ClientSession // nil: the token has none
-	Offline bool                 // Session is an offline one
 	// Roles are the role ids the token stands for as things are now: the user's
 	// deep roles, cut to the client's scope. Nobody may change the set.
 	Roles map[string]bool

@@ -16,6 +16,7 @@ import (
 // lives.
 type Explanation struct {
 	store.SessionView
+	Realm   string        // its name
 	Client  *model.Client // nil when it was deleted
 	Ended   *model.Ending // nil while it lives
 	EndedBy string        // name of the user Ended.By stands for; "" when none is known
@@ -33,7 +34,7 @@ var ErrSeveralClients = errors.New("session has parts of several clients")
 // Describe adds to a session of a list until when it lives and why. It reads
 // nothing: Refused is not looked for.
 func (s *Service) Describe(cfg *model.Config, v store.SessionView) *Explanation {
-	x := &Explanation{SessionView: v, Client: cfg.ClientByNum(v.ClientNum)}
+	x := &Explanation{SessionView: v, Realm: cfg.Realm.Name, Client: cfg.ClientByNum(v.ClientNum)}
 	if x.Ended = v.Ended; x.Ended == nil {
 		x.Ended = v.Superseded
 	}
@@ -69,13 +70,17 @@ func (s *Service) Explain(ctx context.Context, cfg *model.Config, shard int64, s
 	case len(parts) > 1:
 		return nil, ErrSeveralClients
 	}
-	x := s.Describe(cfg, parts[0])
+	return s.ExplainPart(ctx, cfg, parts[0], actors...)
+}
+
+// ExplainPart is Explain of a client's part that was read.
+func (s *Service) ExplainPart(ctx context.Context, cfg *model.Config, v store.SessionView, actors ...int64) (x *Explanation, err error) {
+	x = s.Describe(cfg, v)
 	if x.Ended != nil {
 		x.EndedBy, err = s.nameOf(ctx, x.Ended.By, append(actors, cfg.Realm.Num))
 		return x, err
 	}
-	x.Refused, err = s.refused(ctx, cfg, x)
-	return x, err
+	return x, s.refuse(ctx, cfg, x)
 }
 
 // nameOf is the username of the user of an id, "" when there is none.
@@ -92,22 +97,25 @@ func (s *Service) nameOf(ctx context.Context, userID string, realms []int64) (st
 	return "", nil
 }
 
-// refused is why the newest token of a session would be refused.
-func (s *Service) refused(ctx context.Context, cfg *model.Config, x *Explanation) (error, error) {
+// refuse sets why the newest token of a session would be refused.
+func (s *Service) refuse(ctx context.Context, cfg *model.Config, x *Explanation) error {
 	if x.Client == nil {
-		return model.ErrSessionGone, nil
+		x.Refused = model.ErrSessionGone
+		return nil
 	}
 	row, err := s.Store.SessionForRefresh(ctx, store.KeyOf(&x.ClientSession))
-	if errors.Is(err, store.ErrNotFound) {
-		return model.ErrSessionGone, nil
-	} else if err != nil {
-		return nil, err
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		x.Refused = model.ErrSessionGone
+	case err != nil:
+		return err
+	case !x.Client.Enabled:
+		x.Refused = ErrClientDisabled
+	default:
+		newest := model.RefreshUse{Offline: x.Offline, IssuedAt: max(x.Chain.Issued, x.LastRefresh, x.Started)}
+		x.Refused = model.CheckRefresh(cfg, x.Client, newest, row, s.now())
 	}
-	newest := model.RefreshUse{Offline: x.Offline, IssuedAt: max(x.Chain.Issued, x.LastRefresh, x.Started)}
-	if !x.Client.Enabled {
-		return ErrClientDisabled, nil
-	}
-	return model.CheckRefresh(cfg, x.Client, newest, row, s.now()), nil
+	return nil
 }
 
 // ErrClientDisabled is why no token of a disabled client is taken.

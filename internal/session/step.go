@@ -58,18 +58,21 @@ func Required(cfg *model.Config, u *model.User, action string) bool {
 	return slices.Contains(u.RequiredActions, action) || nextAction(cfg, u) == action
 }
 
-// nextAction is the first required action of a user, "" for none. One that no
-// page here does is an action too, so that it is not skipped.
+// nextAction is the first required action of a user that the realm asks for, ""
+// for none. One that no page here does is an action too, so that it is not
+// skipped.
 func nextAction(cfg *model.Config, u *model.User) string {
 	for _, a := range []string{ActionUpdatePassword, ActionUpdateProfile, ActionVerifyProfile} {
-		if slices.Contains(u.RequiredActions, a) {
+		if slices.Contains(u.RequiredActions, a) && cfg.Realm.ActionEnabled(a) {
 			return a
 		}
 	}
-	if len(u.RequiredActions) > 0 {
-		return u.RequiredActions[0]
+	for _, a := range u.RequiredActions {
+		if cfg.Realm.ActionEnabled(a) {
+			return a
+		}
 	}
-	if cfg.Realm.Name != "master" && len(MissingProfile(u)) > 0 {
+	if cfg.Realm.Name != "master" && cfg.Realm.ActionEnabled(ActionVerifyProfile) && len(MissingProfile(u)) > 0 {
 		return ActionVerifyProfile
 	}
 	return ""

@@ -27,12 +27,13 @@ var (
  where cs.sk = $1 and cs.session_id = $2 and +cs.client = $3 and cs.offline = $4`)
 )
 
-// Costs of a scan, in rows that are looked at.
+// What a scan costs, in rows that times alone leave out.
 const (
-	// scanBudget is how many rows one call looks at: some 20 ms.
-	scanBudget = 6000
-	// scanStatement is what a statement costs by itself.
-	scanStatement = 60
+	scanBudget    = 3000 // of one call: 10 µs each where PostgreSQL reads its pages anew
+	scanStatement = 50   // of a statement by itself
+	scanRow       = 3    // more, of a row whose session is read
+	scanRun       = 1000 // rows of one statement, about
+	scanUserRows  = scanBudget / (1 + scanRow)
 )
 
 // Scan asks for a step through the live sessions of some clients, or of a user.
@@ -120,8 +121,8 @@ func (x *scan) clients() error {
 
 func (x *scan) full() bool { return x.budget <= 0 || len(x.out.Found) >= x.Max }
 
-// client walks the shards that hold sessions of a client, as many at once as
-// should yield what is asked for; more when they did not.
+// client walks the shards that hold sessions of a client: as many as should
+// yield what is asked for, then, where they did not, scanRun sessions at once.
 func (x *scan) client(at Place) error {
 	g, err := generationsOf(x.c, x.Realm, at.Client)
 	if err != nil {
@@ -132,13 +133,13 @@ func (x *scan) client(at Place) error {
 		return err
 	}
 	x.budget -= scanStatement
-	for run := min(x.Max-len(x.out.Found), scanBudget); len(shards) > 0; run *= 4 {
+	for run := x.Max - len(x.out.Found); len(shards) > 0; run = scanRun {
 		if x.full() {
 			x.out.Next = &Place{Client: at.Client, Shard: shards[0].sk}
 			return nil
 		}
 		n, expect := 0, int64(0)
-		for limit := int64(min(run, x.budget)); n < len(shards) && (n == 0 || expect < limit); n++ {
+		for limit := int64(min(run, scanRun, x.budget)); n < len(shards) && (n == 0 || expect < limit); n++ {
 			expect += shards[n].n
 		}
 		if err := x.run(at, g, shards[0].sk, shards[n-1].sk); err != nil || x.out.Next != nil {
@@ -163,21 +164,21 @@ func (x *scan) shards(at Place) (shards []shardCount, err error) {
 func (x *scan) run(at Place, g generations, from, to int64) error {
 	u := x.c.on(qScanClient).int(at.Client).flag(x.Offline).int(g.realm).int(g.client).int(from).int(to).
 		int(openEnd(x.UsedBefore)).int(openEnd(x.StartedBefore)).int(x.Realm)
-	rows, err := x.rows(u)
+	rows, err := x.rowsOf(u, func(*foundRow) { x.budget -= scanRow })
 	if err != nil {
 		return err
 	}
 	if at.SessionID != "" && from == at.Shard {
-		rows = slices.DeleteFunc(rows, func(r scanRow) bool { return r.sk == at.Shard && r.SessionID <= at.SessionID })
+		rows = slices.DeleteFunc(rows, func(r foundRow) bool { return r.sk == at.Shard && r.SessionID <= at.SessionID })
 	}
-	slices.SortFunc(rows, func(a, b scanRow) int {
+	slices.SortFunc(rows, func(a, b foundRow) int {
 		return cmp.Or(cmp.Compare(a.sk, b.sk), cmp.Compare(a.SessionID, b.SessionID))
 	})
 	return x.take(rows)
 }
 
 // take keeps the rows whose scope is asked for, as many as are wanted.
-func (x *scan) take(rows []scanRow) error {
+func (x *scan) take(rows []foundRow) error {
 	for i := range rows {
 		ok, err := x.hasScope(rows[i].scope)
 		if err != nil {
@@ -220,41 +221,39 @@ func (x *scan) user() error {
 		u.sid(sk, x.After.SessionID)
 	}
 	u.flag(x.Offline).int(openEnd(x.UsedBefore)).int(openEnd(x.StartedBefore)).
-		id(x.UserID).int(x.Realm).int(scanBudget)
+		id(x.UserID).int(x.Realm).int(scanUserRows)
 	read := 0
-	var last scanRow
-	rows, err := x.rowsOf(u, func(r *scanRow) {
+	var last foundRow
+	rows, err := x.rowsOf(u, func(r *foundRow) {
 		read++
 		last = *r
 	})
 	if err != nil {
 		return err
 	}
-	rows = slices.DeleteFunc(rows, func(r scanRow) bool {
+	rows = slices.DeleteFunc(rows, func(r foundRow) bool {
 		_, ofClients := slices.BinarySearch(x.Clients, r.ClientNum)
 		return !ofClients || r.SessionID == x.After.SessionID && r.ClientNum <= x.After.Client
 	})
 	if err := x.take(rows); err != nil || x.out.Next != nil {
 		return err
 	}
-	if read == scanBudget {
+	if read == scanUserRows {
 		x.out.Next = &Place{Client: last.ClientNum, Shard: sk, SessionID: last.SessionID}
 	}
 	return nil
 }
 
-// scanRow is a row of scanColumns.
-type scanRow struct {
+// foundRow is a row of scanColumns.
+type foundRow struct {
 	model.ClientSession
 	sk, scope int64
 }
 
-func (x *scan) rows(u *cursor) ([]scanRow, error) { return x.rowsOf(u, func(*scanRow) {}) }
-
 // rowsOf reads the rows whose time is not over, and shows all to seen.
-func (x *scan) rowsOf(u *cursor, seen func(*scanRow)) (rows []scanRow, err error) {
+func (x *scan) rowsOf(u *cursor, seen func(*foundRow)) (rows []foundRow, err error) {
 	err = u.each(func(u *cursor) error {
-		r := scanRow{sk: u.rInt()}
+		r := foundRow{sk: u.rInt()}
 		r.SessionID, r.ClientNum, r.Offline = u.rSID(r.sk), u.rInt(), u.rFlag()
 		r.Started, r.LastRefresh, r.Version, r.scope = u.rInt(), u.rInt(), u.rInt(), u.rInt()
 		r.RealmNum, r.UserID, r.UserStarted, r.RememberMe = u.rInt(), u.rID(), u.rInt(), u.rFlag()

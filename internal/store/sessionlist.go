@@ -118,6 +118,16 @@ func countsByShard(c *conn, realm, client int64, offline bool) (shards []shardCo
 	return shards, total, err
 }
 
+// skipShards leaves out the first shards that hold no more than skip sessions,
+// and says how many of skip are left.
+func skipShards(shards []shardCount, skip int64) ([]shardCount, int64) {
+	for len(shards) > 0 && shards[0].n <= skip {
+		skip -= shards[0].n
+		shards = shards[1:]
+	}
+	return shards, skip
+}
+
 type clientPage struct {
 	realm, client int64
 	offline       bool
@@ -129,10 +139,7 @@ type clientPage struct {
 func (s *Store) pageOfClient(c *conn, shards []shardCount, total int64, p clientPage) ([]SessionView, error) {
 	skip := int64(max(p.first, 0))
 	if total >= exactCount {
-		for len(shards) > 0 && shards[0].n <= skip {
-			skip -= shards[0].n
-			shards = shards[1:]
-		}
+		shards, skip = skipShards(shards, skip)
 	}
 	var all []SessionView
 	for len(shards) > 0 && (p.max <= 0 || len(all) < p.max) {

@@ -28,12 +28,21 @@ const walkRun = 1000
 // its client sessions with the clients asked for, and how many sessions of
 // First there were too few. It reads shard by shard and stops when the page is
 // full; with Match, and so with a search, it may read all there are.
+//
+// From exactCount sessions on the shards before First are skipped by their
+// counters, which count each client's part: where clients share sessions, a page
+// far on may repeat some of one before, and none is left out.
 func (s *Store) SessionsOfClients(ctx context.Context, p SessionPage) (page [][]SessionView, lacking int, err error) {
 	err = s.readLong(ctx, func(c *conn) error {
 		page, lacking = nil, p.First
 		shards, gens, err := p.plan(c)
 		if err != nil {
 			return err
+		}
+		if p.Match == nil && countOf(shards) >= exactCount {
+			var left int64
+			shards, left = skipShards(shards, int64(lacking))
+			lacking = int(left)
 		}
 		for len(shards) > 0 && len(page) < p.Max {
 			run, expect := 0, int64(0)
@@ -59,6 +68,13 @@ func (s *Store) SessionsOfClients(ctx context.Context, p SessionPage) (page [][]
 		return nil
 	})
 	return page, lacking, err
+}
+
+func countOf(shards []shardCount) (total int64) {
+	for _, x := range shards {
+		total += x.n
+	}
+	return total
 }
 
 // plan says in which shards the clients have sessions, about how many, and
