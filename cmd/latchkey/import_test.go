@@ -71,7 +71,7 @@ func TestImport_FaultLeavesNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "bad.json")
-	doc := `{"realm": "bad", "users": [{"username": "a", "enabled": true}, {"username": 7}]}`
+	doc := `{"realm": "bad", "users": [{"username": "a", "enabled": true}, {"username": [7]}]}`
 	if err := os.WriteFile(path, []byte(doc), 0o600); err != nil {
 		t.Fatal(err)
 	}
