@@ -47,8 +47,12 @@ func levelsOf(r *Realm, c *Client) acrLevels {
 	return readLevels(r.Attributes["acr.loa.map"])
 }
 
-// readLevels reads {"gold":"2","silver":1}.
+// readLevels reads {"gold":"2","silver":1}. Most realms have no map, and every
+// token asks.
 func readLevels(text string) acrLevels {
+	if text == "" || text == "{}" {
+		return nil
+	}
 	d := json.NewDecoder(strings.NewReader(text))
 	if open, err := d.Token(); err != nil || open != json.Delim('{') {
 		return nil
